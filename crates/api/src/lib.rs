@@ -1,0 +1,1 @@
+//! The tongue with users: the Docker Engine API's JSON.

@@ -1,0 +1,1 @@
+//! The ground: clock, chance, files, pump, shutdown.

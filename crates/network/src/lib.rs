@@ -1,0 +1,1 @@
+//! The kernel's network: bridges, NAT, published ports, names.

@@ -1,0 +1,1 @@
+//! Who may speak: authority, identity, tokens, unlock keys.

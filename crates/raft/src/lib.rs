@@ -1,0 +1,1 @@
+//! The order of changes: a pure Raft replica.

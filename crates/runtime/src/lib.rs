@@ -1,0 +1,1 @@
+//! Containers: images, bundles, supervisors, logs.

@@ -1,0 +1,3 @@
+//! The other pump: a seeded world for the machines.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The book: the swarm's state as one immutable value.

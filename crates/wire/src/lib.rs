@@ -1,0 +1,1 @@
+//! The tongue between nodes: SwarmKit's protobuf and gRPC.
