@@ -65,6 +65,9 @@ macro_rules! ids {
         pub struct $name(Letters);
 
         impl $name {
+            /// Sorts before every other id: the start of a range.
+            pub const LOWEST: Self = Self(Letters([b'0'; 25]));
+
             /// Draws a new id.
             pub fn random(chance: &mut Chance) -> Self {
                 Self(Letters::from_entropy(chance.bytes()))

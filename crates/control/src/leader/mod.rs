@@ -1,0 +1,10 @@
+//! Decides what the swarm should look like: orchestrates, allocates, schedules, dispatches.
+
+mod input;
+mod request;
+
+pub use input::{
+    Assignment, AssignmentChange, Assignments, Input, Output, Peer, SessionEvent, SessionMessage,
+    SignRequest, Tell, Ticket,
+};
+pub use request::{Answer, Founding, Request, Rollback, Rotation};
