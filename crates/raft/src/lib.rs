@@ -9,10 +9,8 @@ pub mod message;
 pub mod output;
 
 pub use entry::{
-    Bytes, ConfChange, ConfChangeKind, ConfState, Entry, HardState, Index, Payload, ReplicaId, Snapshot, Stored,
-    Term,
+    Bytes, ConfChange, ConfChangeKind, ConfState, Entry, HardState, Index, Payload, ReplicaId, Snapshot,
+    Stored, Term,
 };
 pub use message::{Ballot, Body, Message, Position};
-pub use output::{
-    Commit, Input, Lead, Output, Persist, Refused, SnapshotOutcome, Ticket,
-};
+pub use output::{Commit, Input, Lead, Output, Persist, Refused, SnapshotOutcome, Ticket};
