@@ -3,7 +3,7 @@
 //! Each [`Body`] names its raftpb type and fields, so that `wire` can translate it both ways. Types which never
 //! travel between managers (`MsgHup`, `MsgBeat`, `MsgProp`, the storage messages) do not exist here.
 
-use crate::entry::{Bytes, Entry, Index, ReplicaId, Snapshot, Term};
+use crate::entry::{Entry, Index, ReplicaId, Snapshot, Term};
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
