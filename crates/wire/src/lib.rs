@@ -1,1 +1,23 @@
 //! The tongue between nodes: SwarmKit's protobuf and gRPC.
+//!
+//! Words of the wire come in and nouns of the model go out, and back: the messages are generated from `proto/`,
+//! `convert` translates one noun per file. What is here decides nothing; what it cannot read it calls
+//! [`Malformed`].
+
+/// SwarmKit's messages and services (`docker.swarmkit.v1`), as generated.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated: described in proto/*.proto"
+)]
+pub mod proto {
+    tonic::include_proto!("docker.swarmkit.v1");
+}
+
+/// etcd's messages of Raft, as generated.
+#[allow(missing_docs, clippy::all, reason = "generated: described in proto/raftpb.proto")]
+pub mod raftpb {
+    tonic::include_proto!("raftpb");
+}
