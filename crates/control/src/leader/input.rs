@@ -27,7 +27,7 @@ pub enum Input {
     /// A certificate was signed, PEM chain, or could not be, and why.
     Signed(NodeId, Result<Vec<u8>, String>),
     /// The log moved on: this is the book now. It holds the proposal in flight, if one was and is committed.
-    Committed(State),
+    Committed(Box<State>),
     /// The time it asked for has come.
     Wake,
 }
