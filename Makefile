@@ -1,0 +1,32 @@
+# The few words of the project. `make help` lists them.
+SHELL := /bin/bash
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: help build demo test bench install clean
+
+help: ## list these words
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+build: ## build skepd, skep and skep-supervise, optimised
+	@scripts/install-needs build
+	cargo build --release --locked -p skep-skepd -p skep-skep -p skep-supervise
+
+demo: build ## install what is missing, build, start a swarm, deploy, heal, show, clean up
+	@scripts/install-needs run
+	scripts/demo
+
+test: ## run every check and every test (root tests too, if you are root)
+	@scripts/install-needs test
+	cargo xtask test
+
+bench: build ## measure skepd beside a real dockerd and print the ratios
+	@scripts/install-needs bench
+	scripts/bench
+
+install: build ## put binaries, man pages, completion and the systemd unit in place
+	scripts/install "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## remove what was built
+	cargo clean
