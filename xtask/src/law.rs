@@ -20,7 +20,7 @@ pub(crate) const ALLOWED: [Room; 16] = [
     pure("raft", &["model"]),
     pure("control", &["model", "store"]),
     room("pki", &["model"]),
-    room("wire", &["model", "store", "raft", "control"]),
+    room("wire", &["model", "store", "raft"]),
     room("api", &["model"]),
     room("host", &["model"]),
     room("runtime", &["model", "host"]),

@@ -1,3 +1,26 @@
-//! The daemon.
+//! The daemon: read, build, run, drain.
 
-fn main() {}
+mod config;
+
+use std::process::ExitCode;
+
+use crate::config::Config;
+
+/// The exit code for wrong settings (`EX_USAGE`).
+const WRONG_CONFIG: u8 = 64;
+
+fn main() -> ExitCode {
+    let config = match Config::read() {
+        Ok(Some(config)) => config,
+        Ok(None) => {
+            println!("the settings are good");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("skepd: {error:#}");
+            return ExitCode::from(WRONG_CONFIG);
+        }
+    };
+    println!("{config:?}");
+    ExitCode::SUCCESS
+}
