@@ -4,11 +4,19 @@
 //! `convert` translates one noun per file. What is here decides nothing; what it cannot read it calls
 //! [`Malformed`].
 
+mod change;
+mod convert;
+mod raft;
+
+pub use change::{Member, Snapshot, entry_from_bytes, entry_to_bytes};
+pub use convert::{Malformed, OnWire, refusal_of, status_of};
+
 /// SwarmKit's messages and services (`docker.swarmkit.v1`), as generated.
 #[allow(
     missing_docs,
     unreachable_pub,
     clippy::all,
+    clippy::too_many_lines,
     clippy::allow_attributes_without_reason,
     reason = "generated: described in proto/*.proto"
 )]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ClusterId, ConfigId, Duration, ExtensionId, NetworkId, NodeId, ResourceId, SecretId, ServiceId, SessionId,
-    TaskId, TaskState, Timestamp, VolumeId,
+    ClusterId, ConfigId, Duration, ExtensionId, NetworkId, NodeId, ResourceId, SecretId, ServiceId,
+    SessionId, TaskId, TaskState, Timestamp, VolumeId,
 };
 
 use super::{Malformed, OnWire};
@@ -56,7 +56,16 @@ macro_rules! ids {
     )*};
 }
 ids!(
-    ClusterId, ConfigId, ExtensionId, NetworkId, NodeId, ResourceId, SecretId, ServiceId, SessionId, TaskId,
+    ClusterId,
+    ConfigId,
+    ExtensionId,
+    NetworkId,
+    NodeId,
+    ResourceId,
+    SecretId,
+    ServiceId,
+    SessionId,
+    TaskId,
     VolumeId
 );
 

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use model::Timestamp;
 use model::cluster::{
-    CaConfig, Cluster, ClusterSpec, EncryptionKey, ExternalCa, JoinTokens, RaftConfig,
-    RoleAdmissionPolicy, RootCa, RootRotation,
+    CaConfig, Cluster, ClusterSpec, EncryptionKey, ExternalCa, JoinTokens, RaftConfig, RoleAdmissionPolicy,
+    RootCa, RootRotation,
 };
-use model::meta::Driver;
 
-use super::{Malformed, OnWire, twins};
+use super::{Malformed, OnWire, field, twins};
 use crate::proto;
 use crate::proto::acceptance_policy::RoleAdmissionPolicy as WirePolicy;
 use crate::proto::acceptance_policy::role_admission_policy::Secret as WireSecret;
@@ -28,21 +27,25 @@ twins!(Cluster, proto::Cluster {
     subnet_size,
     vxlan_port = vxlanudp_port,
 });
-twins!(RaftConfig, proto::RaftConfig {
-    snapshot_interval,
-    keep_old_snapshots,
-    log_entries_for_slow_followers,
-    heartbeat_tick,
-    election_tick,
-});
-twins!(CaConfig, proto::CaConfig {
-    node_cert_expiry, external_cas, signing_ca_cert, signing_ca_key, force_rotate,
-});
+twins!(
+    RaftConfig,
+    proto::RaftConfig {
+        snapshot_interval,
+        keep_old_snapshots,
+        log_entries_for_slow_followers,
+        heartbeat_tick,
+        election_tick,
+    }
+);
+twins!(
+    CaConfig,
+    proto::CaConfig { node_cert_expiry, external_cas, signing_ca_cert, signing_ca_key, force_rotate }
+);
 twins!(RootCa, proto::RootCa {
     ca_key, ca_cert, ca_cert_hash, join_tokens!, root_rotation, last_forced_rotation,
 });
-twins!(JoinTokens, proto::JoinTokens { worker, manager, });
-twins!(RootRotation, proto::RootRotation { ca_cert, ca_key, cross_signed_ca_cert, });
+twins!(JoinTokens, proto::JoinTokens { worker, manager });
+twins!(RootRotation, proto::RootRotation { ca_cert, ca_key, cross_signed_ca_cert });
 
 impl OnWire<BTreeMap<String, proto::BlacklistedCertificate>> for BTreeMap<String, Option<Timestamp>> {
     fn to_wire(&self) -> BTreeMap<String, proto::BlacklistedCertificate> {
@@ -104,17 +107,15 @@ impl OnWire<proto::ClusterSpec> for ClusterSpec {
         let proto::DispatcherConfig { heartbeat_period } = dispatcher.unwrap_or_default();
         let proto::TaskDefaults { log_driver } = task_defaults.unwrap_or_default();
         let proto::EncryptionConfig { auto_lock_managers } = encryption_config.unwrap_or_default();
-        let in_dispatcher = |malformed: Malformed| malformed.within("dispatcher.heartbeat_period");
 
         Ok(Self {
-            annotations: OnWire::from_wire(annotations.unwrap_or_default())?,
-            acceptance_policy: OnWire::from_wire(policies)?,
+            annotations: field("annotations", annotations.unwrap_or_default())?,
+            acceptance_policy: field("acceptance_policy", policies)?,
             task_history_retention_limit,
-            raft: OnWire::from_wire(raft.unwrap_or_default())?,
-            heartbeat_period: OnWire::from_wire(heartbeat_period).map_err(in_dispatcher)?,
-            ca: OnWire::from_wire(ca_config.unwrap_or_default())
-                .map_err(|malformed: Malformed| malformed.within("ca_config"))?,
-            default_log_driver: <Option<Driver>>::from_wire(log_driver)?,
+            raft: field("raft", raft.unwrap_or_default())?,
+            heartbeat_period: field("dispatcher.heartbeat_period", heartbeat_period)?,
+            ca: field("ca_config", ca_config.unwrap_or_default())?,
+            default_log_driver: field("task_defaults.log_driver", log_driver)?,
             auto_lock_managers,
         })
     }
@@ -130,8 +131,7 @@ impl OnWire<WirePolicy> for RoleAdmissionPolicy {
     fn from_wire(wire: WirePolicy) -> Result<Self, Malformed> {
         let WirePolicy { role, autoaccept, secret } = wire;
         let secret = secret.map(|WireSecret { data, alg }| (data, alg));
-        let role = OnWire::from_wire(role).map_err(|malformed: Malformed| malformed.within("role"))?;
-        Ok(Self { role, autoaccept, secret })
+        Ok(Self { role: field("role", role)?, autoaccept, secret })
     }
 }
 

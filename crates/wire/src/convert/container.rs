@@ -5,7 +5,7 @@ use model::spec::container::{
     RegistryAuth, SecretReference, Ulimit,
 };
 
-use super::{Malformed, OnWire, twins, words};
+use super::{Malformed, OnWire, field, twins, words};
 use crate::proto;
 use crate::proto::container_spec::PullOptions;
 use crate::proto::{config_reference, secret_reference};
@@ -43,12 +43,10 @@ twins!(ContainerSpec, proto::ContainerSpec {
     oom_score_adj,
 });
 words!(Isolation { Default = 0, Process = 1, HyperV = 2 });
-twins!(DnsConfig, proto::container_spec::DnsConfig { nameservers, search, options, });
-twins!(Ulimit, proto::container_spec::Ulimit { name, soft, hard, });
-twins!(HealthConfig, proto::HealthConfig {
-    test, interval, timeout, retries, start_period, start_interval,
-});
-twins!(FileTarget, proto::FileTarget { name, uid, gid, mode, });
+twins!(DnsConfig, proto::container_spec::DnsConfig { nameservers, search, options });
+twins!(Ulimit, proto::container_spec::Ulimit { name, soft, hard });
+twins!(HealthConfig, proto::HealthConfig { test, interval, timeout, retries, start_period, start_interval });
+twins!(FileTarget, proto::FileTarget { name, uid, gid, mode });
 
 /// On the wire, credentials are the one field of a message that is absent without them.
 impl OnWire<Option<PullOptions>> for RegistryAuth {
@@ -73,9 +71,7 @@ impl OnWire<proto::SecretReference> for SecretReference {
     fn from_wire(wire: proto::SecretReference) -> Result<Self, Malformed> {
         let proto::SecretReference { secret_id, secret_name, target } = wire;
         let file = target.map(|secret_reference::Target::File(file)| FileTarget::from_wire(file));
-        let secret_id =
-            OnWire::from_wire(secret_id).map_err(|malformed: Malformed| malformed.within("secret_id"))?;
-        Ok(Self { secret_id, secret_name, file: file.transpose()? })
+        Ok(Self { secret_id: field("secret_id", secret_id)?, secret_name, file: file.transpose()? })
     }
 }
 
@@ -98,8 +94,6 @@ impl OnWire<proto::ConfigReference> for ConfigReference {
             Some(config_reference::Target::Runtime(proto::RuntimeTarget {})) => Some(ConfigTarget::Runtime),
             None => None,
         };
-        let config_id =
-            OnWire::from_wire(config_id).map_err(|malformed: Malformed| malformed.within("config_id"))?;
-        Ok(Self { config_id, config_name, target })
+        Ok(Self { config_id: field("config_id", config_id)?, config_name, target })
     }
 }

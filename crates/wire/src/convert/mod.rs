@@ -7,7 +7,6 @@
 mod base;
 mod cluster;
 mod container;
-mod dispatch;
 mod endpoint;
 mod extension;
 mod meta;
@@ -24,7 +23,6 @@ mod task;
 mod tests;
 mod volume;
 
-pub use dispatch::{Assignment, AssignmentChange, AssignmentsMessage, SessionMessage, TaskReport, WeightedPeer};
 pub use refusal::{refusal_of, status_of};
 
 /// A noun of the model that has the form `W` on the wire.
@@ -66,6 +64,11 @@ impl Malformed {
     }
 }
 
+/// Takes one field of a message from the wire.
+pub(crate) fn field<W, T: OnWire<W>>(name: &str, wire: W) -> Result<T, Malformed> {
+    T::from_wire(wire).map_err(|malformed| malformed.within(name))
+}
+
 /// A struct of the model and a message with the same fields.
 ///
 /// `field` is called alike on both sides, `field = name` differs, and `!` marks a message within the message
@@ -96,8 +99,7 @@ macro_rules! twins {
             fn from_wire(wire: $wire) -> Result<Self, $crate::convert::Malformed> {
                 let $wire { $($name),* } = wire;
                 Ok(Self {
-                    $($field: $crate::convert::twins!(from $how $name)
-                        .map_err(|malformed| malformed.within(stringify!($name)))?),*
+                    $($field: $crate::convert::twins!(from $how $name)?),*
                 })
             }
         }
@@ -111,8 +113,8 @@ macro_rules! twins {
     };
     (to plain $value:ident) => { $crate::convert::OnWire::to_wire($value) };
     (to always $value:ident) => { Some($crate::convert::OnWire::to_wire($value)) };
-    (from plain $value:ident) => { $crate::convert::OnWire::from_wire($value) };
-    (from always $value:ident) => { $crate::convert::OnWire::from_wire($value.unwrap_or_default()) };
+    (from plain $value:ident) => { $crate::convert::field(stringify!($value), $value) };
+    (from always $value:ident) => { $crate::convert::field(stringify!($value), $value.unwrap_or_default()) };
 }
 use twins;
 

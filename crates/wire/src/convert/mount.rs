@@ -33,4 +33,4 @@ twins!(VolumeOptions, proto::mount::VolumeOptions {
     driver = driver_config,
     subpath,
 });
-twins!(TmpfsOptions, proto::mount::TmpfsOptions { size_bytes, mode, options, });
+twins!(TmpfsOptions, proto::mount::TmpfsOptions { size_bytes, mode, options });

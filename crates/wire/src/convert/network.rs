@@ -1,16 +1,14 @@
 //! Networks that span the swarm.
 
-use model::network::{
-    AddressFamily, IpamConfig, IpamOptions, Network, NetworkAttachment, NetworkSpec,
-};
+use model::network::{AddressFamily, IpamConfig, IpamOptions, Network, NetworkAttachment, NetworkSpec};
 
 use super::{Malformed, OnWire, twins, words};
 use crate::proto;
 use crate::proto::network_spec::ConfigFrom;
 
 twins!(Network, proto::Network { id, meta!, spec!, driver_state, ipam, pending_delete, extra, });
-twins!(IpamOptions, proto::IpamOptions { driver, configs, });
-twins!(IpamConfig, proto::IpamConfig { family, subnet, range, gateway, reserved, });
+twins!(IpamOptions, proto::IpamOptions { driver, configs });
+twins!(IpamConfig, proto::IpamConfig { family, subnet, range, gateway, reserved });
 words!(AddressFamily { Unknown = 0, Ipv4 = 4, Ipv6 = 6 });
 twins!(NetworkAttachment, proto::NetworkAttachment {
     network!,

@@ -2,7 +2,7 @@
 
 use model::spec::privileges::{AppArmor, CredentialSpec, Privileges, Seccomp, SelinuxContext};
 
-use super::{Malformed, OnWire, twins, words};
+use super::{Malformed, OnWire, field, twins, words};
 use crate::proto;
 use crate::proto::privileges::credential_spec::Source;
 use crate::proto::privileges::seccomp_opts::SeccompMode;
@@ -27,7 +27,7 @@ impl OnWire<AppArmorOpts> for AppArmor {
 
     fn from_wire(wire: AppArmorOpts) -> Result<Self, Malformed> {
         let AppArmorOpts { mode } = wire;
-        Self::from_wire(mode).map_err(|malformed| malformed.within("mode"))
+        field("mode", mode)
     }
 }
 

@@ -9,13 +9,14 @@ use crate::proto;
 use crate::proto::generic_resource::Resource;
 use crate::proto::placement_preference;
 
-twins!(Resources, proto::Resources { nano_cpus, memory_bytes, generic, });
-twins!(Platform, proto::Platform { architecture, os, });
-twins!(ResourceRequirements, proto::ResourceRequirements {
-    limits, reservations, swap_bytes, memory_swappiness,
-});
-twins!(Placement, proto::Placement { constraints, preferences, platforms, max_replicas, });
-twins!(RestartPolicy, proto::RestartPolicy { condition, delay, max_attempts, window, });
+twins!(Resources, proto::Resources { nano_cpus, memory_bytes, generic });
+twins!(Platform, proto::Platform { architecture, os });
+twins!(
+    ResourceRequirements,
+    proto::ResourceRequirements { limits, reservations, swap_bytes, memory_swappiness }
+);
+twins!(Placement, proto::Placement { constraints, preferences, platforms, max_replicas });
+twins!(RestartPolicy, proto::RestartPolicy { condition, delay, max_attempts, window });
 words!(RestartCondition { None = 0, OnFailure = 1, Any = 2 });
 
 impl OnWire<proto::GenericResource> for GenericResource {

@@ -28,7 +28,7 @@ twins!(ServiceSpec, proto::ServiceSpec {
     networks,
     endpoint,
 });
-twins!(UpdateStatus, proto::UpdateStatus { state, started_at, completed_at, message, });
+twins!(UpdateStatus, proto::UpdateStatus { state, started_at, completed_at, message });
 words!(UpdateState {
     Unknown = 0,
     Updating = 1,

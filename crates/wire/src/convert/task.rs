@@ -1,8 +1,6 @@
 //! Tasks: what they shall run, and how they are.
 
-use model::spec::task::{
-    AttachmentSpec, GenericSpec, ResourceKind, ResourceReference, Runtime, TaskSpec,
-};
+use model::spec::task::{AttachmentSpec, GenericSpec, ResourceKind, ResourceReference, Runtime, TaskSpec};
 use model::task::{ContainerStatus, PortStatus, Task, TaskStatus, VolumeAttachment};
 
 use super::{Malformed, OnWire, twins, words};
@@ -29,20 +27,23 @@ twins!(Task, proto::Task {
     job_iteration,
     volumes,
 });
-twins!(TaskSpec, proto::TaskSpec {
-    runtime,
-    resources,
-    restart,
-    placement,
-    log_driver,
-    networks,
-    force_update,
-    resource_references,
-});
+twins!(
+    TaskSpec,
+    proto::TaskSpec {
+        runtime,
+        resources,
+        restart,
+        placement,
+        log_driver,
+        networks,
+        force_update,
+        resource_references,
+    }
+);
 twins!(ResourceReference, proto::ResourceReference { id = resource_id, kind = resource_type, });
 words!(ResourceKind { Task = 0, Secret = 1, Config = 2, Volume = 3 });
-twins!(AttachmentSpec, proto::NetworkAttachmentSpec { container_id, });
-twins!(GenericSpec, proto::GenericRuntimeSpec { kind, payload, });
+twins!(AttachmentSpec, proto::NetworkAttachmentSpec { container_id });
+twins!(GenericSpec, proto::GenericRuntimeSpec { kind, payload });
 twins!(TaskStatus, proto::TaskStatus {
     timestamp,
     state,
@@ -53,9 +54,9 @@ twins!(TaskStatus, proto::TaskStatus {
     applied_by,
     applied_at,
 });
-twins!(ContainerStatus, proto::ContainerStatus { container_id, pid, exit_code, });
-twins!(PortStatus, proto::PortStatus { ports, });
-twins!(VolumeAttachment, proto::VolumeAttachment { id, source, target, });
+twins!(ContainerStatus, proto::ContainerStatus { container_id, pid, exit_code });
+twins!(PortStatus, proto::PortStatus { ports });
+twins!(VolumeAttachment, proto::VolumeAttachment { id, source, target });
 
 impl OnWire<Option<task_spec::Runtime>> for Runtime {
     fn to_wire(&self) -> Option<task_spec::Runtime> {

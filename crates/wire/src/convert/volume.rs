@@ -1,9 +1,9 @@
 //! Cluster volumes.
 
 use model::volume::{
-    CapacityRange, Topology, TopologyRequirement, Volume, VolumeAccess, VolumeAccessMode,
-    VolumeAssignment, VolumeInfo, VolumePublishState, VolumePublishStatus, VolumeScope, VolumeSecret,
-    VolumeSharing, VolumeSpec,
+    CapacityRange, Topology, TopologyRequirement, Volume, VolumeAccess, VolumeAccessMode, VolumeAssignment,
+    VolumeInfo, VolumePublishState, VolumePublishStatus, VolumeScope, VolumeSecret, VolumeSharing,
+    VolumeSpec,
 };
 
 use super::{Malformed, OnWire, twins, words};
@@ -31,25 +31,22 @@ twins!(VolumeSpec, proto::VolumeSpec {
 twins!(VolumeAccessMode, proto::VolumeAccessMode { scope, sharing, access = access_type, });
 words!(VolumeScope { SingleNode = 0, MultiNode = 1 });
 words!(VolumeSharing { None = 0, ReadOnly = 1, OneWriter = 2, All = 3 });
-twins!(VolumeSecret, proto::VolumeSecret { key, secret, });
-twins!(TopologyRequirement, proto::TopologyRequirement { requisite, preferred, });
-twins!(Topology, proto::Topology { segments, });
-twins!(CapacityRange, proto::CapacityRange { required_bytes, limit_bytes, });
-twins!(VolumePublishStatus, proto::VolumePublishStatus {
-    node_id, state, publish_context, message,
-});
+twins!(VolumeSecret, proto::VolumeSecret { key, secret });
+twins!(TopologyRequirement, proto::TopologyRequirement { requisite, preferred });
+twins!(Topology, proto::Topology { segments });
+twins!(CapacityRange, proto::CapacityRange { required_bytes, limit_bytes });
+twins!(VolumePublishStatus, proto::VolumePublishStatus { node_id, state, publish_context, message });
 words!(VolumePublishState {
     PendingPublish = 0,
     Published = 1,
     PendingNodeUnpublish = 2,
     PendingUnpublish = 3,
 });
-twins!(VolumeInfo, proto::VolumeInfo {
-    capacity_bytes, volume_context, volume_id, accessible_topology,
-});
-twins!(VolumeAssignment, proto::VolumeAssignment {
-    id, volume_id, driver, volume_context, publish_context, access_mode, secrets,
-});
+twins!(VolumeInfo, proto::VolumeInfo { capacity_bytes, volume_context, volume_id, accessible_topology });
+twins!(
+    VolumeAssignment,
+    proto::VolumeAssignment { id, volume_id, driver, volume_context, publish_context, access_mode, secrets }
+);
 
 impl OnWire<Option<AccessType>> for Option<VolumeAccess> {
     fn to_wire(&self) -> Option<AccessType> {
