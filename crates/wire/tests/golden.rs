@@ -1,8 +1,8 @@
 //! Bytes that stock managers wrote are read and written again to the letter.
 
-use prost::Message;
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+use prost::Message;
 use skep_wire::{proto, raftpb};
 
 fn bytes(hex: &str) -> Vec<u8> {

@@ -77,17 +77,17 @@ macro_rules! twins {
     ($model:ty, $wire:path { $($fields:tt)* }) => {
         $crate::convert::twins!(@ $model, $wire, [] $($fields)*);
     };
-    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident = $name:ident !, $($rest:tt)*) => {
-        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $name always)] $($rest)*);
+    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident = $name:ident ! $(, $($rest:tt)*)?) => {
+        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $name always)] $($($rest)*)?);
     };
-    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident = $name:ident, $($rest:tt)*) => {
-        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $name plain)] $($rest)*);
+    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident = $name:ident $(, $($rest:tt)*)?) => {
+        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $name plain)] $($($rest)*)?);
     };
-    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident !, $($rest:tt)*) => {
-        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $field always)] $($rest)*);
+    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident ! $(, $($rest:tt)*)?) => {
+        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $field always)] $($($rest)*)?);
     };
-    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident, $($rest:tt)*) => {
-        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $field plain)] $($rest)*);
+    (@ $model:ty, $wire:path, [$($done:tt)*] $field:ident $(, $($rest:tt)*)?) => {
+        $crate::convert::twins!(@ $model, $wire, [$($done)* ($field $field plain)] $($($rest)*)?);
     };
     (@ $model:ty, $wire:path, [$(($field:ident $name:ident $how:ident))*]) => {
         impl $crate::convert::OnWire<$wire> for $model {
