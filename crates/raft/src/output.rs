@@ -1,71 +1,17 @@
-//! What a replica hears and wishes, and in which order its wishes must be done.
+//! What a replica wishes, and in which order its wishes must be done.
 //!
 //! The order of the list that `handle` returns is law: each output may be carried out as soon as those before
 //! it are, and none needs to wait for more. In particular a [`Output::Send`] never runs ahead of what it
-//! promises: the replica itself holds such a message back until the [`Input::Persisted`] it depends on. A
+//! promises: the [`Outbox`] holds such a message back until the `Persisted` it depends on. A
 //! pump may therefore hand [`Output::Persist`] to a thread and go on at once with the rest.
 
 use std::sync::Arc;
 
-use crate::entry::{Bytes, ConfChange, ConfState, Entry, HardState, Index, ReplicaId, Snapshot, Term};
-use crate::message::{Message, Position};
+use crate::entry::{ConfState, Entry, HardState, Index, ReplicaId, Snapshot, Term};
+use crate::message::{Body, Message, Position};
 
 /// The asker's number for a question; it comes back with the answer.
 pub type Ticket = u64;
-
-/// What a replica may hear.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Another replica said something.
-    Message(Message),
-    /// Someone wants this in the log. Answered by `Accepted` or `Refused`.
-    Propose {
-        /// The asker's number.
-        ticket: Ticket,
-        /// What to put there.
-        data: Bytes,
-    },
-    /// Someone wants the group changed. Answered by `Accepted` or `Refused`.
-    Membership {
-        /// The asker's number.
-        ticket: Ticket,
-        /// How.
-        change: ConfChange,
-    },
-    /// The `Persist` of this number, and so each before it, is safe on disk.
-    Persisted(u64),
-    /// Someone wants to read what is true now. Answered by `Readable` or `Refused`.
-    Read {
-        /// The asker's number.
-        ticket: Ticket,
-    },
-    /// This replica shall lead instead of the present leader.
-    TransferLeader(ReplicaId),
-    /// A snapshot of the book as applied, as `SnapshotWanted` asked for.
-    Snapshot(Snapshot),
-    /// A stored snapshot contains everything up to here; the entries up to here need not be kept.
-    Compact(Index),
-    /// A message to this replica could not be delivered.
-    Unreachable(ReplicaId),
-    /// How sending a snapshot to this replica ended.
-    SnapshotSent {
-        /// To whom it was sent.
-        to: ReplicaId,
-        /// How it ended.
-        outcome: SnapshotOutcome,
-    },
-    /// The time it asked for has come.
-    Wake,
-}
-
-/// How sending a snapshot ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotOutcome {
-    /// All of it was handed over.
-    Delivered,
-    /// Not all of it.
-    Failed,
-}
 
 /// What a replica may wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +113,97 @@ pub enum Refused {
     /// Another change of the group is not finished.
     #[error("another change of the group is not finished")]
     ChangePending,
+    /// A group cannot lose its last voter.
+    #[error("the last voter cannot be removed")]
+    LastVoter,
     /// The leader has not committed anything in its reign.
     #[error("the leader is too new to answer")]
     TooNew,
+}
+
+/// Collects wishes in their lawful order.
+///
+/// A leader's own messages may overtake its disk, for it counts its disk as one more follower. Everything else
+/// is a promise, and waits for the `Persist` that makes it true.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    persist: Option<Persist>,
+    sends: Vec<Output>,
+    others: Vec<Output>,
+    /// Promises that rest on what is not yet being written.
+    waiting: Vec<Message>,
+    /// What is being written.
+    writing: Option<Writing>,
+    /// How many writes were begun.
+    written: u64,
+}
+
+/// A write that was begun, and what waits for its end.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    number: u64,
+    /// The promises it holds.
+    pub(crate) hard_state: HardState,
+    /// The snapshot in it.
+    pub(crate) snapshot: Option<Index>,
+    /// The last entry in it.
+    pub(crate) last: Option<Position>,
+    messages: Vec<Message>,
+}
+
+impl Outbox {
+    /// Sends a message, now or as soon as it is true.
+    pub(crate) fn send(&mut self, message: Message) {
+        match message.body {
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot(_) | Body::TimeoutNow => {
+                self.sends.push(Output::Send(message));
+            }
+            _ => self.waiting.push(message),
+        }
+    }
+
+    /// Adds a wish behind those already made.
+    pub(crate) fn wish(&mut self, output: Output) {
+        self.others.push(output);
+    }
+
+    /// What is being written.
+    pub(crate) fn writing(&self) -> Option<&Writing> {
+        self.writing.as_ref()
+    }
+
+    /// Begins a write; what waits now waits for its end.
+    pub(crate) fn write(&mut self, hard_state: HardState, snapshot: Option<Snapshot>, entries: Vec<Entry>) {
+        assert!(self.writing.is_none(), "one write at a time");
+        self.written += 1;
+        self.writing = Some(Writing {
+            number: self.written,
+            hard_state,
+            snapshot: snapshot.as_ref().map(|snapshot| snapshot.index),
+            last: entries.last().map(|entry| Position { index: entry.index, term: entry.term }),
+            messages: std::mem::take(&mut self.waiting),
+        });
+        self.persist = Some(Persist { number: self.written, hard_state, snapshot, entries });
+    }
+
+    /// Nothing new has to be written: what waits depends on the present write at most.
+    pub(crate) fn nothing_to_write(&mut self) {
+        match &mut self.writing {
+            Some(writing) => writing.messages.append(&mut self.waiting),
+            None => self.sends.extend(self.waiting.drain(..).map(Output::Send)),
+        }
+    }
+
+    /// Takes in that a write has ended, and lets go what waited for it.
+    pub(crate) fn written(&mut self, number: u64) -> Option<Writing> {
+        let mut writing = self.writing.take_if(|writing| writing.number <= number)?;
+        self.sends.extend(writing.messages.drain(..).map(Output::Send));
+        Some(writing)
+    }
+
+    /// Everything that may be done now, in order: first to the disk, so that it works while the rest is done.
+    pub(crate) fn take(&mut self) -> Vec<Output> {
+        let persist = self.persist.take().map(Output::Persist);
+        persist.into_iter().chain(self.sends.drain(..)).chain(self.others.drain(..)).collect()
+    }
 }

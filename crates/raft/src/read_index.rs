@@ -1,0 +1,120 @@
+//! How to read what is true now, without writing.
+//!
+//! The leader notes how far it had committed when asked, and answers once a majority has confirmed with a
+//! heartbeat that it still leads. A follower passes the question on.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::election::Role;
+use crate::entry::{Index, ReplicaId};
+use crate::message::{Body, Message};
+use crate::output::{Output, Refused, Ticket};
+use crate::quorum;
+use crate::replica::Replica;
+
+/// Readers who wait for a majority, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    waiting: VecDeque<Read>,
+    marked: u64,
+}
+
+#[derive(Debug)]
+struct Read {
+    mark: u64,
+    reader: Reader,
+    index: Index,
+    heard: BTreeSet<ReplicaId>,
+}
+
+/// Who asked.
+#[derive(Clone, Debug)]
+enum Reader {
+    /// Someone on this machine.
+    Here(Ticket),
+    /// Someone behind another replica.
+    There { id: ReplicaId, context: Vec<u8> },
+}
+
+impl Reads {
+    /// The mark for heartbeats; empty if nobody waits.
+    pub(crate) fn youngest_mark(&self) -> Vec<u8> {
+        self.waiting.back().map(|read| read.mark.to_be_bytes().to_vec()).unwrap_or_default()
+    }
+
+    /// The tickets of those who asked here.
+    pub(crate) fn tickets(&self) -> impl Iterator<Item = Ticket> + '_ {
+        self.waiting.iter().filter_map(|read| match read.reader {
+            Reader::Here(ticket) => Some(ticket),
+            Reader::There { .. } => None,
+        })
+    }
+}
+
+impl Replica {
+    pub(crate) fn read(&mut self, ticket: Ticket) {
+        match (&self.role, self.leader) {
+            (Role::Leader(_), _) => self.read_as_leader(Reader::Here(ticket)),
+            (_, Some(leader)) => {
+                let context = ticket.to_be_bytes().to_vec();
+                self.out.send(Message {
+                    from: self.config.id,
+                    to: leader,
+                    term: 0,
+                    body: Body::ReadIndex { context },
+                });
+            }
+            (_, None) => self.refuse(ticket, Refused::NotLeader),
+        }
+    }
+
+    pub(crate) fn on_read_index(&mut self, id: ReplicaId, context: Vec<u8>) {
+        self.read_as_leader(Reader::There { id, context });
+    }
+
+    pub(crate) fn on_read_index_known(&mut self, index: Index, context: &[u8]) {
+        if let Ok(ticket) = context.try_into().map(u64::from_be_bytes) {
+            self.out.wish(Output::Readable { ticket, index });
+        }
+    }
+
+    /// Takes in that a follower answered a marked heartbeat.
+    pub(crate) fn reader_confirmed(&mut self, from: ReplicaId, context: &[u8]) {
+        let Ok(mark) = context.try_into().map(u64::from_be_bytes) else { return };
+        let Role::Leader(reign) = &mut self.role else { return };
+        let Some(place) = reign.reads.waiting.iter().position(|read| read.mark == mark) else { return };
+        let read = &mut reign.reads.waiting[place];
+        read.heard.insert(from);
+        let heard = self.members.voters.iter().filter(|id| read.heard.contains(id)).count();
+        if heard >= quorum::majority(self.members.voters.len()) {
+            let done: Vec<Read> = reign.reads.waiting.drain(..=place).collect();
+            done.into_iter().for_each(|read| self.answer(read.reader, read.index));
+        }
+    }
+
+    fn read_as_leader(&mut self, reader: Reader) {
+        let index = self.log.committed();
+        let Role::Leader(reign) = &mut self.role else { return };
+        if index < reign.begins {
+            if let Reader::Here(ticket) = reader {
+                self.refuse(ticket, Refused::TooNew);
+            }
+            return;
+        }
+        if self.members.voters == [self.config.id] {
+            self.answer(reader, index);
+            return;
+        }
+        reign.reads.marked += 1;
+        let heard = BTreeSet::from([self.config.id]);
+        reign.reads.waiting.push_back(Read { mark: reign.reads.marked, reader, index, heard });
+        self.broadcast_heartbeat();
+    }
+
+    fn answer(&mut self, reader: Reader, index: Index) {
+        match reader {
+            Reader::Here(ticket) => self.out.wish(Output::Readable { ticket, index }),
+            Reader::There { id, context } => self.say(id, Body::ReadIndexKnown { index, context }),
+        }
+    }
+}

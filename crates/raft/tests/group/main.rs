@@ -1,0 +1,6 @@
+//! Replicas together: alone, in fair weather, in a storm.
+
+mod alone;
+mod calm;
+mod cluster;
+mod storm;
