@@ -1,1 +1,3 @@
 //! The tongue with users: the Docker Engine API's JSON.
+
+pub mod template;
