@@ -4,10 +4,13 @@
 //! `convert` translates one noun per file. What is here decides nothing; what it cannot read it calls
 //! [`Malformed`].
 
+pub mod channel;
+
 mod change;
 mod convert;
 mod raft;
 
+pub use channel::Peer;
 pub use change::{Member, Snapshot, entry_from_bytes, entry_to_bytes};
 pub use convert::{Malformed, OnWire, refusal_of, status_of};
 

@@ -1,0 +1,230 @@
+//! A mutually authenticated connection between nodes, from both of its ends.
+//!
+//! In: a listener or an address, and TLS settings that may be changed at any time: each new connection takes
+//! those of its moment, so certificates and roots rotate without a restart. Out: a gRPC channel, or calls
+//! served with the [`Peer`] in their extensions. Who may call what is not judged here.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::Stream;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::{TlsAcceptor, TlsConnector, server};
+use tonic::service::Routes;
+use tonic::transport::server::Connected;
+use tonic::transport::{Channel, Endpoint, Server};
+
+/// The name under which a manager answers everything but first certificates.
+pub const MANAGER_NAME: &str = "swarm-manager";
+/// The name under which a manager answers those who have no certificate yet.
+pub const AUTHORITY_NAME: &str = "swarm-ca";
+
+/// How long a handshake, or a connection as a whole, may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that are ready and wait to be served.
+const READY_MAX: usize = 64;
+/// Handshakes at the same time; those beyond wait in the kernel's queue.
+const HANDSHAKES_MAX: usize = 256;
+/// How much may be on its way in one call and in all calls of a connection: a snapshot's chunk fits.
+const WINDOW_BYTES: u32 = 4 << 20;
+
+/// Who is at the other end of a served connection. Found in the extensions of each request.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// From where it speaks.
+    pub addr: SocketAddr,
+    /// Its certificate, DER; absent if it showed none. The chain up to a trusted root was verified.
+    pub certificate: Option<CertificateDer<'static>>,
+}
+
+/// Connects to a manager.
+///
+/// `name` is [`MANAGER_NAME`] or [`AUTHORITY_NAME`]. The channel carries many calls at once; when it breaks,
+/// all of them fail.
+///
+/// # Errors
+/// If nobody answers, or not with a certificate that `tls` trusts.
+pub async fn connect(
+    addr: &str,
+    name: &'static str,
+    tls: Arc<ClientConfig>,
+) -> Result<Channel, tonic::transport::Error> {
+    endpoint(addr)?.connect_with_connector(connector(addr, name, tls)).await
+}
+
+/// Like [`connect`], but at the first call, and again after the connection broke.
+///
+/// # Errors
+/// If the address is none.
+pub fn connect_lazily(
+    addr: &str,
+    name: &'static str,
+    tls: Arc<ClientConfig>,
+) -> Result<Channel, tonic::transport::Error> {
+    Ok(endpoint(addr)?.connect_with_connector_lazy(connector(addr, name, tls)))
+}
+
+/// Serves calls until `stop` ends, then lets those under way end.
+///
+/// # Errors
+/// If the server itself fails; a bad connection is no reason.
+pub async fn serve(
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<ServerConfig>>,
+    routes: Routes,
+    stop: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let (ready, incoming) = mpsc::channel(READY_MAX);
+    let mut accepting = JoinSet::new();
+    accepting.spawn(accept(listener, tls, ready));
+    Server::builder()
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(Incoming(incoming), stop)
+        .await
+}
+
+fn endpoint(addr: &str) -> Result<Endpoint, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(format!("http://{addr}"))?;
+    Ok(endpoint
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .connect_timeout(CONNECT_TIMEOUT))
+}
+
+/// Makes the connections of a channel: TCP without delays, then TLS.
+fn connector(
+    addr: &str,
+    name: &'static str,
+    tls: Arc<ClientConfig>,
+) -> impl tower::Service<
+    http::Uri,
+    Response = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>,
+    Error = io::Error,
+    Future: Send,
+> + Send
++ 'static {
+    let addr: Arc<str> = addr.into();
+    tower::service_fn(move |_: http::Uri| {
+        let (addr, connector) = (addr.clone(), TlsConnector::from(tls.clone()));
+        async move {
+            let stream = TcpStream::connect(&*addr).await?;
+            stream.set_nodelay(true)?;
+            let name = ServerName::try_from(name).map_err(io::Error::other)?;
+            connector.connect(name, stream).await.map(TokioIo::new)
+        }
+    })
+}
+
+/// Accepts connections and shakes hands with many of them at once, so that a slow one delays nobody.
+async fn accept(
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<ServerConfig>>,
+    ready: mpsc::Sender<Connection>,
+) {
+    let mut handshakes = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
+                Ok((stream, addr)) => {
+                    let acceptor = TlsAcceptor::from(tls.borrow().clone());
+                    handshakes.spawn(shake_hands(acceptor, stream, addr, ready.clone()));
+                }
+                // Out of descriptors, most likely: others must end first.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+            Some(_) = handshakes.join_next() => {}
+            () = ready.closed() => return,
+        }
+    }
+}
+
+/// A connection that fails here has said nothing yet, so nobody is told.
+async fn shake_hands(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    addr: SocketAddr,
+    ready: mpsc::Sender<Connection>,
+) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let Ok(Ok(stream)) = tokio::time::timeout(CONNECT_TIMEOUT, acceptor.accept(stream)).await else { return };
+    let certificates = stream.get_ref().1.peer_certificates();
+    let certificate = certificates.and_then(<[_]>::first).map(|leaf| leaf.clone().into_owned());
+    let peer = Peer { addr, certificate };
+    // Nobody receives when the server is stopping; the connection then just closes.
+    let _ = ready.send(Connection { stream, peer }).await;
+}
+
+/// The connections that are ready.
+struct Incoming(mpsc::Receiver<Connection>);
+
+impl Stream for Incoming {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx).map(|connection| connection.map(Ok))
+    }
+}
+
+/// A served connection that knows its peer.
+struct Connection {
+    stream: server::TlsStream<TcpStream>,
+    peer: Peer,
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
