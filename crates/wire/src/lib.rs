@@ -10,8 +10,8 @@ mod change;
 mod convert;
 mod raft;
 
-pub use channel::Peer;
 pub use change::{Member, Snapshot, entry_from_bytes, entry_to_bytes};
+pub use channel::Peer;
 pub use convert::{Malformed, OnWire, refusal_of, status_of};
 
 /// SwarmKit's messages and services (`docker.swarmkit.v1`), as generated.
