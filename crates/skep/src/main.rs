@@ -1,3 +1,6 @@
-//! The command line.
+//! The command line: docker's grammar, for hosts without that CLI.
+
+mod client;
+mod output;
 
 fn main() {}

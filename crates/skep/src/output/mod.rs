@@ -1,0 +1,5 @@
+//! What a person sees: tables, templates, sizes and times in words.
+
+pub(crate) mod format;
+pub(crate) mod table;
+pub(crate) mod units;
