@@ -129,7 +129,8 @@ impl Worker {
 
     /// Tells everything once more: a new session does not know what the old one was told.
     fn report_all(&self, wishes: &mut Vec<Output>) {
-        let told = self.jobs.values().filter(|job| job.task.status.state > TaskState::Assigned && !job.leaving);
+        let told =
+            self.jobs.values().filter(|job| job.task.status.state > TaskState::Assigned && !job.leaving);
         wishes.extend(told.map(|job| Output::Report(job.task.id, job.task.status.clone())));
     }
 

@@ -96,7 +96,10 @@ fn a_task_wished_ready_is_made_but_not_started() {
 fn a_task_that_cannot_be_prepared_is_rejected_and_one_that_cannot_be_started_fails() {
     let (mut bench, task) = (Bench::new(), task(1, TaskState::Running));
     bench.assign(&task);
-    assert_eq!(bench.failed(&task, Step::Prepare, "no such image"), "remember rejected(preparing: no such image)");
+    assert_eq!(
+        bench.failed(&task, Step::Prepare, "no such image"),
+        "remember rejected(preparing: no such image)"
+    );
 
     let (mut bench, task) = (Bench::new(), self::task(2, TaskState::Running));
     bench.assign(&task);
