@@ -1,1 +1,4 @@
 //! Containers: images, bundles, supervisors, logs.
+
+pub mod container;
+pub mod logs;

@@ -1,0 +1,154 @@
+//! What is known of a container, and how it outlasts the daemon.
+//!
+//! Each container has a folder under the data root, with `state.json` in it, written in one step whenever
+//! something changes that must be known after a restart. The supervisor writes `exit.json` beside it.
+
+use std::io;
+use std::path::Path;
+
+use host::files::{self, Access, Durability};
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::container::description::{Description, Surroundings};
+use crate::container::health::Health;
+use crate::container::id::ContainerId;
+use crate::container::mounts::MountPoint;
+
+/// All that is known of a container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name, without slash.
+    pub name: String,
+    /// When it was made.
+    #[serde(with = "nanos")]
+    pub created: Timestamp,
+    /// As it was wished.
+    pub description: Description,
+    /// As it was last started; absent before the first time.
+    pub surroundings: Option<Surroundings>,
+    /// What it sees of the host, with volumes named.
+    pub mounts: Vec<MountPoint>,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// How often it was started.
+    pub starts: u64,
+    /// Whether it was stopped by a user since it was last started.
+    #[serde(default)]
+    pub stopped_by_user: bool,
+    /// Why it could not be started last time; empty if it could.
+    #[serde(default)]
+    pub error: String,
+    /// Whether it is well, if it has a test.
+    #[serde(skip)]
+    pub health: Option<Health>,
+}
+
+/// Where a container is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Made, and never started.
+    Created,
+    /// Its process runs.
+    Running(Running),
+    /// Its process stands still.
+    Paused(Running),
+    /// Its process has ended.
+    Exited(Exit),
+    /// Nothing will be left of it soon.
+    Removing,
+}
+
+/// A process that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Its number on the host.
+    pub pid: u32,
+    /// Since when.
+    #[serde(with = "nanos")]
+    pub started: Timestamp,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// Its code, or 128 and the signal that ended it.
+    pub code: i32,
+    /// Whether the kernel killed a process because the memory was full.
+    pub oom: bool,
+    /// When it was started; the epoch if it could not be.
+    #[serde(with = "nanos")]
+    pub started: Timestamp,
+    /// When it ended.
+    #[serde(with = "nanos")]
+    pub finished: Timestamp,
+}
+
+impl Record {
+    /// The process, if there is one.
+    pub fn running(&self) -> Option<Running> {
+        match self.phase {
+            Phase::Running(running) | Phase::Paused(running) => Some(running),
+            Phase::Created | Phase::Exited(_) | Phase::Removing => None,
+        }
+    }
+
+    /// How the last process ended, if none runs.
+    pub fn exit(&self) -> Option<Exit> {
+        match self.phase {
+            Phase::Exited(exit) => Some(exit),
+            Phase::Created | Phase::Running(_) | Phase::Paused(_) | Phase::Removing => None,
+        }
+    }
+
+    /// Writes it into the folder of its container.
+    ///
+    /// # Errors
+    /// What the file system says; what was written before is then still there.
+    pub fn save(&self, folder: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec(self)?;
+        files::replace(&folder.join(STATE_FILE), &text, Access::Private, Durability::Cached)
+    }
+
+    /// Reads it from the folder of its container; `None` if there is no whole one.
+    ///
+    /// # Errors
+    /// What the file system says, or that the file is not a state.
+    pub fn load(folder: &Path) -> io::Result<Option<Self>> {
+        match files::read_if_there(&folder.join(STATE_FILE))? {
+            Some(text) => Ok(Some(serde_json::from_slice(&text)?)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Phase {
+    /// The word that people know it by.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running(_) => "running",
+            Self::Paused(_) => "paused",
+            Self::Exited(_) => "exited",
+            Self::Removing => "removing",
+        }
+    }
+}
+
+/// Times in files: nanoseconds since the epoch.
+mod nanos {
+    use model::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(at.nanos())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_nanos)
+    }
+}
+
+const STATE_FILE: &str = "state.json";

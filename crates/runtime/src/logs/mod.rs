@@ -1,0 +1,3 @@
+//! The output of containers, as it is kept.
+
+pub mod options;
