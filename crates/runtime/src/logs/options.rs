@@ -172,7 +172,10 @@ mod tests {
     #[test]
     fn options_that_cannot_be_meant_are_refused_by_name() {
         for (options, text) in [
-            (&[("max-size", "x")][..], "invalid log opt max-size=x: a number above 0 with k, m or g, as in 10m"),
+            (
+                &[("max-size", "x")][..],
+                "invalid log opt max-size=x: a number above 0 with k, m or g, as in 10m",
+            ),
             (&[("max-size", "0")], "invalid log opt max-size=0: a number above 0 with k, m or g, as in 10m"),
             (&[("max-file", "2")], "invalid log opt max-file=2: it cannot be above 1 without max-size"),
             (&[("max-file", "0")], "invalid log opt max-file=0: a number from 1 to 1000"),
@@ -190,7 +193,8 @@ mod tests {
 
     #[test]
     fn sizes_have_units_of_1024() {
-        for (text, bytes) in [("10", 10), ("1k", 1024), ("1.5KB", 1536), ("2 MiB", 2 << 20), ("1g", 1 << 30)] {
+        for (text, bytes) in [("10", 10), ("1k", 1024), ("1.5KB", 1536), ("2 MiB", 2 << 20), ("1g", 1 << 30)]
+        {
             assert_eq!(size(text), Some(bytes), "{text}");
         }
         for wrong in ["", "k", "-1", "1x", "nan", "inf", "1e30g"] {
