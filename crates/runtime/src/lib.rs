@@ -1,4 +1,5 @@
 //! Containers: images, bundles, supervisors, logs.
 
 pub mod container;
+pub mod image;
 pub mod logs;
