@@ -42,7 +42,12 @@ impl Told {
     }
 
     /// Tells what these changes, which all concern the node, mean for it; nothing if they mean nothing.
-    pub(super) fn difference(&mut self, state: &State, node: NodeId, changes: &[&Change]) -> Option<Assignments> {
+    pub(super) fn difference(
+        &mut self,
+        state: &State,
+        node: NodeId,
+        changes: &[&Change],
+    ) -> Option<Assignments> {
         let mut news = News::default();
         for change in changes {
             match change {

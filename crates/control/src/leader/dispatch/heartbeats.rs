@@ -80,14 +80,17 @@ impl Heartbeats {
     /// Writes down who is unknown and who is down, and returns the latter.
     pub(super) fn draft(&mut self, draft: &mut Draft, now: Timestamp) -> Vec<NodeId> {
         for id in std::mem::take(&mut self.unheard) {
-            const MOVED: &str =
-                r#"Node moved to "unknown" state due to leadership change in cluster"#;
+            const MOVED: &str = r#"Node moved to "unknown" state due to leadership change in cluster"#;
             change_state(draft, id, NodeState::Unknown, MOVED);
         }
         let overdue = self.due.take_due(now);
         for id in &overdue {
             let unknown = draft.nodes.get(*id).is_some_and(|node| node.status.state == NodeState::Unknown);
-            let why = if unknown { r#"heartbeat failure for node in "unknown" state"# } else { "heartbeat failure" };
+            let why = if unknown {
+                r#"heartbeat failure for node in "unknown" state"#
+            } else {
+                "heartbeat failure"
+            };
             change_state(draft, *id, NodeState::Down, why);
             self.lost.set(*id, now + ORPHAN_AFTER);
         }

@@ -51,9 +51,10 @@ impl Dispatcher {
             }
             SessionEvent::Listen { session } => vec![self.listen(state, node, session)],
             SessionEvent::Heartbeat { ticket, session } => {
-                let heard = self.sessions.check(node, session).map(|()| {
-                    Answer::Heartbeat(self.heartbeats.beat(state, node, cx))
-                });
+                let heard = self
+                    .sessions
+                    .check(node, session)
+                    .map(|()| Answer::Heartbeat(self.heartbeats.beat(state, node, cx)));
                 vec![Output::Answer(ticket, heard)]
             }
             SessionEvent::Statuses { ticket, session, updates } => {

@@ -148,8 +148,11 @@ impl Sessions {
     pub(super) fn draft(&mut self, draft: &mut Draft, cx: &mut Cx<'_>) {
         for mut opening in std::mem::take(&mut self.asking) {
             if let Some(node) = draft.nodes.get(opening.node) {
-                let status =
-                    NodeStatus { state: NodeState::Ready, message: String::new(), addr: opening.addr.clone() };
+                let status = NodeStatus {
+                    state: NodeState::Ready,
+                    message: String::new(),
+                    addr: opening.addr.clone(),
+                };
                 let described = node.description.as_ref() == Some(&opening.description);
                 if node.status != status || !described {
                     let mut node = Node::clone(node);
@@ -172,7 +175,8 @@ impl Sessions {
     /// What nodes are to be told about themselves and their managers, and about sessions that ended.
     pub(super) fn news(&mut self, state: &State, changes: &[Change]) -> Vec<Output> {
         let end = |(node, session)| Output::Tell(node, session, Tell::End(session_invalid()));
-        let again = |(node, session): &(NodeId, SessionId)| self.open.get(node).is_some_and(|it| it.id == *session);
+        let again =
+            |(node, session): &(NodeId, SessionId)| self.open.get(node).is_some_and(|it| it.id == *session);
         let ended = self.ended.drain(..).filter(|ended| !again(ended));
         let mut wishes: Vec<Output> = ended.map(end).collect();
         let nodes = changes.iter().filter_map(|change| match change.object() {

@@ -96,7 +96,8 @@ fn draft_status(draft: &mut Draft, id: TaskId, said: TaskStatus, me: Option<Node
 fn draft_unpublished(draft: &mut Draft, node: NodeId, id: VolumeId) {
     let Some(mut volume) = draft.volumes.get(id).map(|volume| Volume::clone(volume)) else { return };
     let waits = |state| state == VolumePublishState::PendingNodeUnpublish;
-    let status = volume.publish_status.iter_mut().find(|status| status.node_id == node && waits(status.state));
+    let status =
+        volume.publish_status.iter_mut().find(|status| status.node_id == node && waits(status.state));
     if let Some(status) = status {
         status.state = VolumePublishState::PendingUnpublish;
         draft.update(volume);
