@@ -1,0 +1,197 @@
+//! Roots, certificates and identities, together.
+
+use model::node::NodeRole;
+use model::{Chance, ClusterId, Duration, NodeId, Timestamp};
+use proptest::prelude::{any, proptest};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::trust::chain_from_pem;
+use crate::{Authority, Identity, Issue, Key, KeyFile, Roots, Subject, Unusable, Validity};
+
+const NOW: Timestamp = Timestamp::from_parts(1_800_000_017, 5);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The authority of a swarm, and chance.
+struct Swarm {
+    authority: Authority,
+    chance: Chance,
+    cluster: ClusterId,
+}
+
+impl Swarm {
+    fn new(seed: u64) -> Self {
+        let mut chance = Chance::from_number(seed);
+        let authority = Authority::found(NOW, &mut chance);
+        let cluster = ClusterId::random(&mut chance);
+        Self { authority, chance, cluster }
+    }
+
+    fn roots(&self) -> Roots {
+        Roots::from_pem(self.authority.certificate_pem()).unwrap()
+    }
+
+    fn issue(&mut self, role: NodeRole) -> Issue {
+        let node = NodeId::random(&mut self.chance);
+        Issue { node, cluster: self.cluster, role, expiry: 90 * DAY }
+    }
+
+    fn sign(&mut self, key: &Key, issue: Issue) -> Vec<u8> {
+        self.authority.sign(&key.request(), issue, NOW, &mut self.chance).unwrap()
+    }
+}
+
+fn fields(certificate: &[u8]) -> String {
+    let der = chain_from_pem(certificate).unwrap().remove(0);
+    let (_, parsed) = X509Certificate::from_der(&der).unwrap();
+    let names = parsed.subject_alternative_name().unwrap().map(|names| {
+        names.value.general_names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    });
+    let usage = parsed.key_usage().unwrap().unwrap();
+    let constraints = parsed.basic_constraints().unwrap().unwrap();
+    let purposes = parsed
+        .extended_key_usage()
+        .unwrap()
+        .map(|purposes| (purposes.value.server_auth, purposes.value.client_auth, purposes.critical));
+    format!(
+        "{}\n{}\nusage {} {}\nca {} {}\npurposes {purposes:?}",
+        parsed.subject(),
+        names.unwrap_or_default(),
+        usage.value,
+        usage.critical,
+        constraints.value.ca,
+        constraints.critical,
+    )
+}
+
+#[test]
+fn a_root_has_the_fields_that_nodes_expect() {
+    let swarm = Swarm::new(1);
+    let expected = "CN=swarm-ca\n\nusage Key Cert Sign, CRL Sign true\nca true true\npurposes None";
+    assert_eq!(fields(swarm.authority.certificate_pem()), expected);
+    let validity = Validity::of(&swarm.roots().certificates()[0]).unwrap();
+    assert_eq!(validity.from, Timestamp::from_parts(1_800_000_000 - 300, 0));
+    assert_eq!(validity.until.since(validity.from), 7300 * DAY);
+}
+
+#[test]
+fn certificates_of_nodes_have_the_fields_that_nodes_expect() {
+    let mut swarm = Swarm::new(2);
+    for (role, unit, last) in
+        [(NodeRole::Manager, "swarm-manager", ", DNSName(swarm-ca)"), (NodeRole::Worker, "swarm-worker", "")]
+    {
+        let issue = swarm.issue(role);
+        let certificate = swarm.sign(&Key::generate(), issue);
+        let (node, cluster) = (issue.node, issue.cluster);
+        let expected = format!(
+            "O={cluster}, OU={unit}, CN={node}\nDNSName({unit}), DNSName({node}){last}\n\
+             usage Digital Signature, Key Encipherment true\nca false true\npurposes Some((true, true, false))"
+        );
+        assert_eq!(fields(&certificate), expected);
+
+        let leaf = &chain_from_pem(&certificate).unwrap()[0];
+        let validity = Validity::of(leaf).unwrap();
+        assert_eq!(validity.from, Timestamp::from_parts(1_800_000_000 - 3600, 0));
+        assert_eq!(validity.until, Timestamp::from_parts(1_800_000_000, 0) + 90 * DAY);
+        let subject = Subject::of(leaf).unwrap();
+        assert_eq!((subject.node_id(), subject.cluster_id()), (Some(node), Some(cluster)));
+        assert_eq!(subject.role(), Some(role));
+    }
+}
+
+#[test]
+fn a_life_too_short_becomes_the_usual_one() {
+    let mut swarm = Swarm::new(3);
+    let issue = Issue { expiry: Duration::from_secs(1), ..swarm.issue(NodeRole::Worker) };
+    let certificate = swarm.sign(&Key::generate(), issue);
+    let validity = Validity::of(&chain_from_pem(&certificate).unwrap()[0]).unwrap();
+    assert!(validity.until.since(NOW) > 89 * DAY);
+}
+
+#[test]
+fn an_identity_is_loaded_with_its_own_key_and_root_only() {
+    let mut swarm = Swarm::new(4);
+    let key = Key::generate();
+    let issue = swarm.issue(NodeRole::Manager);
+    let certificate = swarm.sign(&key, issue);
+    let load = |roots, file, now| Identity::load(roots, &certificate, &file, now);
+
+    let identity = load(swarm.roots(), key.to_file(), NOW).unwrap();
+    assert_eq!(identity.subject.node_id(), Some(issue.node));
+    identity.client_tls().unwrap();
+    identity.server_tls().unwrap();
+    let info = identity.tls_info();
+    assert_eq!(info.trust_root, swarm.authority.certificate_pem());
+    assert!(!info.cert_issuer_subject.is_empty() && !info.cert_issuer_public_key.is_empty());
+
+    let untrusted = |result: Result<Identity, Unusable>| matches!(result, Err(Unusable::Untrusted { .. }));
+    assert!(untrusted(load(swarm.roots(), Key::generate().to_file(), NOW)), "another's key");
+    assert!(untrusted(load(Swarm::new(5).roots(), key.to_file(), NOW)), "another's root");
+    assert!(untrusted(load(swarm.roots(), key.to_file(), NOW + 91 * DAY)), "too late");
+    assert!(untrusted(load(swarm.roots(), key.to_file(), NOW - DAY)), "too early");
+    assert!(Identity::load_expired(swarm.roots(), &certificate, &key.to_file()).is_ok());
+}
+
+#[test]
+fn renewal_falls_between_half_and_four_fifths_of_a_life() {
+    let mut swarm = Swarm::new(6);
+    let key = Key::generate();
+    let issue = swarm.issue(NodeRole::Worker);
+    let certificate = swarm.sign(&key, issue);
+    let identity = Identity::load(swarm.roots(), &certificate, &key.to_file(), NOW).unwrap();
+    let life = identity.validity.until.since(identity.validity.from);
+    for _ in 0..100 {
+        let age = identity.renew_at(&mut swarm.chance).since(identity.validity.from);
+        assert!(age >= life / 2 && age < life * 4 / 5 && age.as_secs() % 60 == 0, "{age:?}");
+    }
+}
+
+#[test]
+fn an_authority_reads_back_and_signs_alike() {
+    let mut swarm = Swarm::new(7);
+    let again = Authority::from_pem(swarm.authority.certificate_pem(), swarm.authority.key_pem()).unwrap();
+    let key = Key::generate();
+    let issue = swarm.issue(NodeRole::Worker);
+    let certificate = again.sign(&key.request(), issue, NOW, &mut swarm.chance).unwrap();
+    assert!(Identity::load(swarm.roots(), &certificate, &key.to_file(), NOW).is_ok());
+}
+
+#[test]
+fn headers_of_a_key_are_preserved() {
+    let mut file = Key::generate().to_file();
+    file.headers.insert("kek-version".into(), "7".into());
+    file.headers.insert("raft-dek".into(), "EiCq+/8=".into());
+    let bytes = file.to_bytes();
+    assert_eq!(KeyFile::parse(&bytes).unwrap(), file);
+    assert!(bytes.starts_with(b"-----BEGIN PRIVATE KEY-----\nkek-version: 7\nraft-dek: EiCq+/8=\n\n"));
+    assert!(Key::from_file(&file).is_ok());
+}
+
+#[test]
+fn a_leaf_is_no_root() {
+    let mut swarm = Swarm::new(8);
+    let issue = swarm.issue(NodeRole::Worker);
+    let certificate = swarm.sign(&Key::generate(), issue);
+    assert!(Roots::from_pem(&certificate).is_err());
+    assert!(Roots::from_pem(b"").is_err());
+}
+
+proptest! {
+    #[test]
+    fn garbage_is_no_key_certificate_or_request(
+        bytes in any::<Vec<u8>>(),
+        kind in "PRIVATE KEY|CERTIFICATE|CERTIFICATE REQUEST",
+        body in "[a-zA-Z0-9+/:= \n]{0,80}",
+    ) {
+        let mut swarm = Swarm::new(9);
+        let issue = swarm.issue(NodeRole::Worker);
+        let text = format!("-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n");
+        for bytes in [bytes.as_slice(), text.as_bytes()] {
+            if let Ok(file) = KeyFile::parse(bytes) {
+                assert!(Key::from_file(&file).is_err());
+            }
+            assert!(Roots::from_pem(bytes).is_err());
+            assert!(Subject::of(bytes).is_err());
+            assert!(swarm.authority.sign(bytes, issue, NOW, &mut swarm.chance).is_err());
+        }
+    }
+}

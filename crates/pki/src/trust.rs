@@ -1,0 +1,167 @@
+//! Whom a connection trusts: the swarm's roots, and TLS settings made of them (`security.md` sections 2 and 6).
+
+use std::sync::Arc;
+
+use model::Timestamp;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::Unusable;
+
+/// The protocol that TLS agrees upon.
+pub(crate) const ALPN_H2: &[u8] = b"h2";
+
+/// The roots that a swarm trusts: one, or several while they change.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    pem: Arc<[u8]>,
+    certificates: Arc<[CertificateDer<'static>]>,
+    store: Arc<RootCertStore>,
+}
+
+impl Roots {
+    /// Reads a bundle, PEM. Each root must have signed itself.
+    ///
+    /// # Errors
+    /// If it holds no root, or one that must not be used.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, Unusable> {
+        let certificates = chain_from_pem(pem)?;
+        let mut store = RootCertStore::empty();
+        for certificate in &certificates {
+            check_root(certificate)?;
+            store.add(certificate.clone()).map_err(|error| Unusable::untrusted("root certificate", error))?;
+        }
+        Ok(Self { pem: pem.into(), certificates: certificates.into(), store: store.into() })
+    }
+
+    /// The bundle, byte for byte as it was given: tokens name its digest.
+    pub fn pem(&self) -> &[u8] {
+        &self.pem
+    }
+
+    /// The roots, DER.
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
+    }
+
+    /// TLS for a client that has no certificate yet, but knows whom to trust.
+    pub fn anonymous_client(&self) -> Arc<ClientConfig> {
+        let config = client_builder().with_root_certificates(self.store.clone()).with_no_client_auth();
+        Arc::new(with_alpn(config))
+    }
+
+    /// Judges a chain, leaf first: does it lead to a root, and is it valid now?
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<(), Unusable> {
+        let (leaf, intermediates) =
+            chain.split_first().ok_or_else(|| Unusable::unreadable("certificate", "it is empty"))?;
+        let seconds = u64::try_from(now.parts().0).unwrap_or(0);
+        let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        self.client_verifier()?
+            .verify_client_cert(leaf, intermediates, time)
+            .map_err(|error| Unusable::untrusted("certificate", error))?;
+        Ok(())
+    }
+
+    pub(crate) fn store(&self) -> Arc<RootCertStore> {
+        self.store.clone()
+    }
+
+    /// Clients may come without a certificate; if they bring one, it must be good.
+    pub(crate) fn client_verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, Unusable> {
+        WebPkiClientVerifier::builder_with_provider(self.store.clone(), provider())
+            .allow_unauthenticated()
+            .build()
+            .map_err(|error| Unusable::untrusted("root certificate", error))
+    }
+}
+
+/// TLS for a client that trusts anybody: only to fetch the root, which a token's digest then judges.
+pub fn unverified_client() -> Arc<ClientConfig> {
+    let verifier = Arc::new(Anybody(provider().signature_verification_algorithms));
+    let config =
+        client_builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    Arc::new(with_alpn(config))
+}
+
+/// The certificates of a bundle, PEM.
+pub(crate) fn chain_from_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| Unusable::unreadable("certificate", error))?;
+    if certificates.is_empty() {
+        return Err(Unusable::unreadable("certificate", "there is none in the PEM"));
+    }
+    Ok(certificates)
+}
+
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+pub(crate) fn client_builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring knows all versions of TLS")
+}
+
+pub(crate) fn with_alpn(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![ALPN_H2.to_vec()];
+    config
+}
+
+fn check_root(certificate: &CertificateDer<'_>) -> Result<(), Unusable> {
+    let (_, parsed) = X509Certificate::from_der(certificate)
+        .map_err(|error| Unusable::unreadable("root certificate", error))?;
+    parsed.verify_signature(None).map_err(|error| Unusable::untrusted("root certificate", error))?;
+    if !parsed.is_ca() {
+        return Err(Unusable::untrusted("root certificate", "it is not one of an authority"));
+    }
+    Ok(())
+}
+
+/// Trusts anybody who holds the key of the certificate shown.
+#[derive(Debug)]
+struct Anybody(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
