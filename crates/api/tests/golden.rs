@@ -76,7 +76,8 @@ goldens! {
 #[test]
 fn a_service_survives_the_way_through_the_model() {
     let services: Vec<skep_api::service::Service> =
-        skep_api::read(include_str!("golden/services.json").as_bytes()).expect("a stock engine's answer is read");
+        skep_api::read(include_str!("golden/services.json").as_bytes())
+            .expect("a stock engine's answer is read");
     let mut chance = model::Chance::from_number(1);
     for service in services {
         let spec = service.spec.clone().into_model(&mut chance).expect("a stock engine's spec is lawful");
