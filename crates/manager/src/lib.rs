@@ -1,1 +1,3 @@
 //! The shell of a manager.
+
+pub mod log;

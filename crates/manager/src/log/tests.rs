@@ -1,0 +1,234 @@
+//! What survives: crashes at any byte, and what must be refused: any changed bit.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use raft::{ConfChange, ConfChangeKind, ConfState, Entry, HardState, Payload, Persist, Snapshot, Stored};
+
+use super::seal::{DataKey, Keys};
+use super::{Log, LogError};
+
+fn keys() -> Keys {
+    Keys::only(DataKey::new([42; 32]))
+}
+
+fn entry(index: u64, term: u64, text: &str) -> Entry {
+    Entry { term, index, payload: Payload::Data(Arc::from(text.as_bytes())) }
+}
+
+fn persist(number: u64, entries: Vec<Entry>) -> Persist {
+    let hard_state = HardState { term: 2, vote: 7, commit: number };
+    Persist { number, hard_state, snapshot: None, entries }
+}
+
+fn snapshot(index: u64) -> Snapshot {
+    let members = ConfState { voters: vec![1, 7], learners: vec![9] };
+    Snapshot { index, term: 2, members, data: Arc::from(&b"the whole book"[..]) }
+}
+
+/// A log of three batches; the files, and what was stored after each batch.
+fn three_batches(folder: &Path) -> Vec<Stored> {
+    let (mut log, stored) = Log::open(folder, keys()).unwrap();
+    let mut history = vec![stored];
+    let change =
+        ConfChange { id: 3, kind: ConfChangeKind::Add, replica: 7, context: Arc::from(&b"addr"[..]) };
+    let batches = [
+        vec![Entry { term: 1, index: 1, payload: Payload::Change(change) }],
+        vec![Entry { term: 2, index: 2, payload: Payload::Nothing }, entry(3, 2, "three")],
+        vec![entry(4, 2, &"four".repeat(300)), entry(5, 2, "five")],
+    ];
+    for (number, entries) in (1..).zip(batches) {
+        let persist = persist(number, entries);
+        log.persist(&persist).unwrap();
+        let mut next = history.last().unwrap().clone();
+        next.hard_state = persist.hard_state;
+        next.entries.extend(persist.entries);
+        history.push(next);
+    }
+    history
+}
+
+fn only_file(folder: &Path) -> PathBuf {
+    let mut files = fs::read_dir(folder).unwrap();
+    files.next().unwrap().unwrap().path()
+}
+
+/// The file of a log of three batches, cut behind its last frame; and what was stored.
+fn small_log(folder: &Path) -> (PathBuf, Vec<u8>, Vec<Stored>) {
+    let history = three_batches(folder);
+    let path = only_file(folder);
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    bytes.truncate(end);
+    (path, bytes, history)
+}
+
+#[test]
+fn what_was_stored_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = three_batches(folder.path());
+    let (mut log, stored) = Log::open(folder.path(), keys()).unwrap();
+    assert_eq!(&stored, history.last().unwrap());
+    log.persist(&persist(4, vec![entry(4, 2, "another four")])).unwrap();
+    let (_, stored) = Log::open(folder.path(), keys()).unwrap();
+    assert_eq!(stored.entries.last(), Some(&entry(4, 2, "another four")));
+}
+
+#[test]
+fn a_crash_at_any_byte_loses_only_what_was_not_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bytes, history) = small_log(folder.path());
+    let zeros = vec![0; 4096];
+    for cut in super::segment::HEADER_BYTES as usize..=bytes.len() {
+        for ahead in [&zeros[..0], &zeros[..]] {
+            fs::write(&path, [&bytes[..cut], ahead].concat()).unwrap();
+            let (_, stored) =
+                Log::open(folder.path(), keys()).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+            assert!(history.contains(&stored), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_sector_of_the_last_batch_is_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bytes, history) = small_log(folder.path());
+    let last = bytes.len() / 512;
+    for sector in last - 1..=last {
+        let mut bytes = bytes.clone();
+        let end = bytes.len().min(sector * 512 + 512);
+        bytes[sector * 512..end].fill(0);
+        fs::write(&path, [&bytes[..], &[0; 4096]].concat()).unwrap();
+        let (_, stored) = Log::open(folder.path(), keys()).unwrap();
+        assert_eq!(stored, history[2], "sector {sector}");
+    }
+}
+
+#[test]
+fn any_changed_bit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bytes, history) = small_log(folder.path());
+    let zeros = vec![0; 4096];
+    let mut told = BTreeSet::new();
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, [&bytes[..], &zeros].concat()).unwrap();
+        match Log::open(folder.path(), keys()) {
+            Err(LogError::Damaged { path: named, offset, what }) => {
+                assert_eq!(named, path);
+                assert!(offset as usize <= bit / 8, "bit {bit}: told as at {offset}");
+                told.insert(what);
+            }
+            // The filling between frames means nothing.
+            Ok((_, stored)) => assert_eq!(&stored, history.last().unwrap(), "bit {bit}"),
+            Err(other) => panic!("bit {bit}: {other}"),
+        }
+    }
+    assert!(told.len() >= 3, "{told:?}");
+}
+
+#[test]
+fn records_cannot_be_exchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+    for number in 1..=3 {
+        log.persist(&persist(number, vec![entry(number, 2, "same length")])).unwrap();
+    }
+    let path = only_file(folder.path());
+    let bytes = fs::read(&path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let frames = &bytes[64..end];
+    let length = frames.len() / 3;
+    let swapped =
+        [&bytes[..64], &frames[length..2 * length], &frames[..length], &frames[2 * length..]].concat();
+    fs::write(&path, swapped).unwrap();
+    assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::Damaged { offset: 64, .. })));
+}
+
+#[test]
+fn another_key_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    three_batches(folder.path());
+    let other = Keys::only(DataKey::new([43; 32]));
+    assert!(matches!(Log::open(folder.path(), other), Err(LogError::UnknownKey { .. })));
+}
+
+#[test]
+fn a_missing_file_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=3 {
+        let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+        log.persist(&persist(number, vec![entry(number, 2, "entry")])).unwrap();
+    }
+    fs::remove_file(folder.path().join("log-0000000000000002")).unwrap();
+    assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::Damaged { offset: 0, .. })));
+}
+
+#[test]
+fn compaction_removes_old_files_and_keeps_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=4 {
+        let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+        log.persist(&persist(number, vec![entry(number, 2, "entry")])).unwrap();
+    }
+    let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+    log.compact(&snapshot(2), 0).unwrap();
+    log.compact(&snapshot(3), 0).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    let (_, stored) = Log::open(folder.path(), keys()).unwrap();
+    assert_eq!(stored.snapshot, Some(snapshot(3)));
+    assert_eq!(stored.entries, [entry(4, 2, "entry")]);
+    assert_eq!(stored.hard_state, HardState { term: 2, vote: 7, commit: 4 });
+}
+
+#[test]
+fn a_snapshot_from_the_leader_begins_the_log_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    three_batches(folder.path());
+    let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+    let restart = Persist { snapshot: Some(snapshot(50)), ..persist(50, vec![entry(51, 2, "fifty-one")]) };
+    log.persist(&restart).unwrap();
+    let (_, stored) = Log::open(folder.path(), keys()).unwrap();
+    assert_eq!(stored.snapshot, Some(snapshot(50)));
+    assert_eq!(stored.entries, [entry(51, 2, "fifty-one")]);
+    fs::remove_file(folder.path().join(format!("snapshot-{:016x}-{:016x}", 50, 2))).unwrap();
+    assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::Gap { from: 1, .. })));
+}
+
+#[test]
+fn a_changed_snapshot_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+    log.compact(&snapshot(3), 0).unwrap();
+    let path = only_file(folder.path());
+    let bytes = fs::read(&path).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, &bytes).unwrap();
+        assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::Damaged { .. })), "bit {bit}");
+    }
+    for cut in 0..bytes.len() {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::Damaged { .. })), "cut {cut}");
+    }
+}
+
+#[test]
+fn a_new_key_takes_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+    log.persist(&persist(1, vec![entry(1, 2, "old")])).unwrap();
+    let both = Keys { current: DataKey::new([1; 32]), earlier: vec![keys().current] };
+    log.rotate(both.clone()).unwrap();
+    log.persist(&persist(2, vec![entry(2, 2, "new")])).unwrap();
+    let (mut log, stored) = Log::open(folder.path(), both).unwrap();
+    assert_eq!(stored.entries, [entry(1, 2, "old"), entry(2, 2, "new")]);
+    log.persist(&persist(3, vec![])).unwrap();
+    log.compact(&snapshot(1), 0).unwrap();
+    let (_, stored) = Log::open(folder.path(), Keys::only(DataKey::new([1; 32]))).unwrap();
+    assert_eq!(stored.entries, [entry(2, 2, "new")]);
+}
