@@ -1,1 +1,82 @@
-//! The shell of a worker.
+//! The shell of a worker: one conversation with the managers, and one worker machine that hands obey.
+//!
+//! In: an [`Executor`] that can run tasks, an identity, and where managers are. Out: tasks that run, and reports
+//! of them. It has no book and knows no container; when all managers are gone, tasks simply go on.
+
+mod dependencies;
+mod executor;
+mod memory;
+mod reports;
+mod session;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{Chance, Duration, NodeId};
+use pki::Identity;
+use tokio::sync::{mpsc, watch};
+
+pub use dependencies::Dependencies;
+pub use executor::{Executor, NullExecutor};
+pub use memory::MemoryError;
+pub use session::News;
+
+/// What an agent must know.
+#[derive(Debug)]
+pub struct AgentConfig {
+    /// Who this node is.
+    pub node_id: NodeId,
+    /// Where it remembers its tasks.
+    pub state_dir: PathBuf,
+    /// Addresses of managers, with port, to begin with.
+    pub managers: Vec<String>,
+    /// Its certificate and key, which may be renewed at any time.
+    pub identity: watch::Receiver<Arc<Identity>>,
+    /// For back-off and the choice among managers.
+    pub chance: Chance,
+}
+
+/// An agent at work.
+#[derive(Debug)]
+pub struct Agent {
+    shutdown: host::shutdown::Shutdown,
+    news: watch::Receiver<Option<Arc<News>>>,
+}
+
+/// Inputs that wait for the worker: statuses of steps and differences of assignments.
+const INPUTS_WAITING_MAX: usize = 4096;
+/// How long the way down may take. Containers are not stopped on it.
+const DOWN_MAX: Duration = Duration::from_secs(5);
+
+impl Agent {
+    /// Takes up the remembered tasks, then speaks with the managers until it is stopped.
+    ///
+    /// # Errors
+    /// If what it remembers cannot be read.
+    pub fn start<E: Executor>(config: AgentConfig, executor: Arc<E>) -> Result<Self, MemoryError> {
+        let memory = memory::Memory::open(config.state_dir.join("tasks"))?;
+        let shutdown = host::shutdown::Shutdown::new();
+        let (inputs, received) = mpsc::channel(INPUTS_WAITING_MAX);
+        let reports = Arc::new(reports::Reports::default());
+        let dependencies = Arc::new(Dependencies::default());
+        let (tell_news, news) = watch::channel(None);
+
+        let hands =
+            worker::Hands::new(Arc::clone(&executor), Arc::clone(&dependencies), Arc::clone(&reports));
+        shutdown.spawn(hands.run(memory, received, shutdown.token().clone()));
+        let speaker = session::Speaker { config, executor, inputs, reports, dependencies, news: tell_news };
+        shutdown.spawn(speaker.run(shutdown.token().clone()));
+        Ok(Self { shutdown, news })
+    }
+
+    /// What the managers last said of this node and of themselves; `None` before the first session.
+    pub fn news(&self) -> watch::Receiver<Option<Arc<News>>> {
+        self.news.clone()
+    }
+
+    /// Ends all conversations. Tasks go on.
+    pub async fn stop(&self) {
+        self.shutdown.finish(DOWN_MAX).await;
+    }
+}

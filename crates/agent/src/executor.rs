@@ -1,0 +1,78 @@
+//! Whatever can run tasks: containers in a real node, nothing at all in a trial of scale.
+
+use std::future::Future;
+
+use control::worker::{Done, Failure};
+use model::node::NodeDescription;
+use model::spec::resources::{Platform, Resources};
+use model::task::ContainerStatus;
+use model::{Node, Task};
+
+use crate::dependencies::Dependencies;
+
+/// Whatever can run tasks.
+///
+/// Every verb may be repeated after a crash, and must then do nothing new. A verb that is no longer wanted is
+/// dropped; what it has done so far stays. How many are carried out at the same time is the executor's business.
+pub trait Executor: Send + Sync + 'static {
+    /// What this node is and has.
+    fn describe(&self) -> impl Future<Output = NodeDescription> + Send;
+    /// Takes in what the managers say of this node, such as its own addresses in networks.
+    fn configure(&self, node: &Node) -> impl Future<Output = ()> + Send;
+    /// Fetches the image and makes the container, without starting it.
+    fn prepare(
+        &self,
+        task: &Task,
+        needs: &Dependencies,
+    ) -> impl Future<Output = Result<Done, Failure>> + Send;
+    /// Starts it; ends when it is up and, if it has a health check, healthy.
+    fn start(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+    /// Ends when it has ended by itself.
+    fn wait(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+    /// Asks it to end; after its grace, makes it end.
+    fn stop(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+    /// Leaves nothing of it on this node.
+    fn remove(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+}
+
+/// Runs nothing, at once: for trials of scale without containers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullExecutor;
+
+impl Executor for NullExecutor {
+    async fn describe(&self) -> NodeDescription {
+        NodeDescription {
+            hostname: "null".to_owned(),
+            platform: Some(Platform { architecture: "x86_64".to_owned(), os: "linux".to_owned() }),
+            resources: Some(Resources {
+                nano_cpus: 64_000_000_000,
+                memory_bytes: 1 << 40,
+                generic: Vec::new(),
+            }),
+            ..NodeDescription::default()
+        }
+    }
+
+    async fn configure(&self, _node: &Node) {}
+
+    async fn prepare(&self, _task: &Task, _needs: &Dependencies) -> Result<Done, Failure> {
+        Ok(Done::default())
+    }
+
+    async fn start(&self, task: &Task) -> Result<Done, Failure> {
+        let container = ContainerStatus { container_id: task.id.to_string(), pid: 0, exit_code: 0 };
+        Ok(Done { container: Some(container), ports: None })
+    }
+
+    async fn wait(&self, _task: &Task) -> Result<Done, Failure> {
+        std::future::pending().await
+    }
+
+    async fn stop(&self, _task: &Task) -> Result<Done, Failure> {
+        Ok(Done::default())
+    }
+
+    async fn remove(&self, _task: &Task) -> Result<Done, Failure> {
+        Ok(Done::default())
+    }
+}

@@ -1,0 +1,103 @@
+//! Conversations with managers, one after the other, over the Dispatcher.
+//!
+//! In: what managers say. Out: inputs for the worker, news for the daemon, and this node's reports. When a
+//! conversation breaks, the next is begun with another manager after a growing pause; tasks do not notice.
+//! Facts: `control.md` section 13.
+
+mod conversation;
+mod translate;
+
+use std::sync::Arc;
+
+use control::worker::Input;
+use model::cluster::EncryptionKey;
+use model::{Duration, Node, SessionId};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::AgentConfig;
+use crate::dependencies::Dependencies;
+use crate::executor::Executor;
+use crate::reports::Reports;
+
+pub(crate) use conversation::Broken;
+use conversation::Conversation;
+
+/// What the managers say of this node and of themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// This node as the managers see it.
+    pub node: Node,
+    /// Addresses of the managers, with port.
+    pub managers: Vec<String>,
+    /// Keys of the data plane.
+    pub network_keys: Vec<EncryptionKey>,
+    /// The trusted roots, PEM.
+    pub root_ca: Vec<u8>,
+}
+
+/// Holds conversations until it is stopped.
+pub(crate) struct Speaker<E> {
+    pub(crate) config: AgentConfig,
+    pub(crate) executor: Arc<E>,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) reports: Arc<Reports>,
+    pub(crate) dependencies: Arc<Dependencies>,
+    pub(crate) news: watch::Sender<Option<Arc<News>>>,
+}
+
+/// The first pause after a conversation that broke, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(8);
+
+impl<E: Executor> Speaker<E> {
+    /// Holds one conversation after the other.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut session = None;
+        let mut bound = PAUSE_MIN;
+        loop {
+            let outcome = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                outcome = self.converse(&mut session) => outcome,
+            };
+            match outcome {
+                Broken::Changed => bound = PAUSE_MIN,
+                Broken::AfterRegistration(why) => {
+                    info!("the conversation with the managers broke: {why}");
+                    bound = PAUSE_MIN;
+                }
+                Broken::Early(why) => {
+                    info!("no manager could be spoken with: {why}");
+                    session = None;
+                    bound = (PAUSE_MIN + bound * 2).min(PAUSE_MAX);
+                }
+            }
+            let pause = Duration::from_nanos(self.config.chance.below(bound.as_nanos() as u64));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn converse(&mut self, session: &mut Option<SessionId>) -> Broken {
+        let manager = self.choose_manager();
+        match Conversation::open(self, &manager, *session).await {
+            Ok(conversation) => {
+                *session = Some(conversation.session());
+                conversation.hold(self).await
+            }
+            Err(broken) => broken,
+        }
+    }
+
+    /// One of the managers that were last heard of, else of those known from the start.
+    fn choose_manager(&mut self) -> String {
+        let heard = self.news.borrow().as_ref().map(|news| news.managers.clone()).unwrap_or_default();
+        let known = if heard.is_empty() { &self.config.managers } else { &heard };
+        let place = self.config.chance.below(known.len() as u64);
+        known.get(usize::try_from(place).unwrap_or(0)).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,58 @@
+//! What managers say, in the model's nouns.
+
+use std::sync::Arc;
+
+use control::worker::Input;
+use model::{ConfigId, SecretId, SessionId, Task, TaskId};
+use wire::proto::{self, assignment::Item, assignment_change::AssignmentAction, assignments_message};
+use wire::{Malformed, OnWire};
+
+use super::News;
+use crate::dependencies::Dependencies;
+
+/// A session message: the session, and the news in it.
+pub(super) fn news(message: proto::SessionMessage) -> Result<(SessionId, News), Malformed> {
+    let proto::SessionMessage { session_id, node, managers, network_bootstrap_keys, root_ca } = message;
+    let session = session_id.parse().map_err(|_| Malformed::new("session_id", &session_id))?;
+    let node = OnWire::from_wire(node.ok_or_else(|| Malformed::absent("node"))?)?;
+    let addr =
+        |manager: proto::WeightedPeer| manager.peer.map(|peer| peer.addr).filter(|addr| !addr.is_empty());
+    let network_keys = network_bootstrap_keys.into_iter().map(OnWire::from_wire).collect::<Result<_, _>>()?;
+    let managers = managers.into_iter().filter_map(addr).collect();
+    Ok((session, News { node, managers, network_keys, root_ca }))
+}
+
+/// Takes in one message of assignments: secrets and configs are kept at once, the rest is for the worker.
+pub(super) fn assignments(
+    message: proto::AssignmentsMessage,
+    dependencies: &Dependencies,
+) -> Result<Input, Malformed> {
+    let is_complete = message.r#type == assignments_message::Type::Complete as i32;
+    if is_complete {
+        dependencies.clear();
+    }
+    let (mut updated, mut removed) = (Vec::new(), Vec::new());
+    for change in message.changes {
+        let is_removal = change.action == AssignmentAction::Remove as i32;
+        let item = change.assignment.and_then(|assignment| assignment.item);
+        match (item.ok_or_else(|| Malformed::absent("assignment"))?, is_removal) {
+            (Item::Task(task), false) => updated.push(Arc::new(Task::from_wire(task)?)),
+            (Item::Task(task), true) => removed.push(id::<TaskId>("task.id", &task.id)?),
+            (Item::Secret(secret), false) => dependencies.put_secret(OnWire::from_wire(secret)?),
+            (Item::Secret(secret), true) => {
+                dependencies.remove_secret(id::<SecretId>("secret.id", &secret.id)?)
+            }
+            (Item::Config(config), false) => dependencies.put_config(OnWire::from_wire(config)?),
+            (Item::Config(config), true) => {
+                dependencies.remove_config(id::<ConfigId>("config.id", &config.id)?)
+            }
+            // Cluster volumes need a CSI plugin, which no skep node has; tasks that want one are refused.
+            (Item::Volume(_), _) => {}
+        }
+    }
+    Ok(if is_complete { Input::AssignedAll(updated) } else { Input::Assigned { updated, removed } })
+}
+
+fn id<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Malformed> {
+    text.parse().map_err(|_| Malformed::new(field, text))
+}
