@@ -88,6 +88,11 @@ impl Draft {
         }
     }
 
+    /// The changes so far, in the order in which their objects were first touched.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().flatten()
+    }
+
     /// The changes that lead from the state it started from to the state it became.
     pub fn into_changes(self) -> Vec<Change> {
         self.changes.into_iter().flatten().collect()

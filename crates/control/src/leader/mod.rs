@@ -1,5 +1,6 @@
 //! Decides what the swarm should look like: orchestrates, allocates, schedules, dispatches.
 
+pub mod allocate;
 pub mod dispatch;
 mod input;
 mod request;
