@@ -76,7 +76,8 @@ impl Addresses {
         let mut found: Vec<Cidr> = Vec::new();
         let mut families = 0;
         for v4 in [true, false] {
-            let mut subnets = configs.iter().filter_map(subnet).filter(|(subnet, _)| subnet.address.is_ipv4() == v4);
+            let mut subnets =
+                configs.iter().filter_map(subnet).filter(|(subnet, _)| subnet.address.is_ipv4() == v4);
             let Some(first) = subnets.next() else { continue };
             families += 1;
             let mut all = std::iter::once(first).chain(subnets);
@@ -96,7 +97,8 @@ impl Addresses {
 
     /// Replaces what a holder holds.
     fn hold(&mut self, holder: Holder, now: Vec<(NetworkId, IpAddr)>) -> bool {
-        let before = if now.is_empty() { self.held.remove(&holder) } else { self.held.insert(holder, now.clone()) };
+        let before =
+            if now.is_empty() { self.held.remove(&holder) } else { self.held.insert(holder, now.clone()) };
         let before = before.unwrap_or_default();
         if before == now {
             return false;
@@ -118,7 +120,8 @@ impl Addresses {
         let first = range.first().max(subnet.first_host());
         let last = range.last().min(subnet.last_host());
         let key = (network, subnet.first());
-        let highest = || self.used.range((network, first)..=(network, last)).next_back().map(|((_, ip), _)| *ip);
+        let highest =
+            || self.used.range((network, first)..=(network, last)).next_back().map(|((_, ip), _)| *ip);
         let after = self.cursors.get(&key).copied().or_else(highest);
         let from = after.filter(|after| *after < last).map_or(first, step);
         let address = self.gap(network, from, last).or_else(|| self.gap(network, first, last))?;

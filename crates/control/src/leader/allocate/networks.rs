@@ -13,7 +13,9 @@ use super::vxlan;
 pub(super) fn run(draft: &mut Draft, pools: &mut Pools) {
     let cluster = draft.cluster().cloned();
     for id in std::mem::take(&mut pools.waiting.networks) {
-        let Some(network) = draft.networks.get(id).filter(|network| network.driver_state.is_none()) else { continue };
+        let Some(network) = draft.networks.get(id).filter(|network| network.driver_state.is_none()) else {
+            continue;
+        };
         let mut network = Network::clone(network);
         if allocate(&mut network, pools, cluster.as_deref()).is_some() {
             note(pools, id, &network);
@@ -78,6 +80,7 @@ fn vxlan_ids(driver: &Driver, ipam: &IpamOptions, pools: &mut Pools) -> Option<S
         return Some(given.clone());
     }
     let v4 = ipam.configs.iter().filter(|config| !config.subnet.contains(':')).count();
-    let ids: Option<Vec<String>> = (0..v4.max(1)).map(|_| pools.vxlan.free().map(|id| id.to_string())).collect();
+    let ids: Option<Vec<String>> =
+        (0..v4.max(1)).map(|_| pools.vxlan.free().map(|id| id.to_string())).collect();
     Some(ids?.join(","))
 }

@@ -51,7 +51,12 @@ impl Ports {
 
     /// The ports of a service as its spec wishes them, chosen ones filled in: those it has already are kept.
     /// None if a port is taken by another service, or none is left.
-    pub(super) fn fill(&mut self, id: ServiceId, wished: &[PortConfig], before: &[PortConfig]) -> Option<Vec<PortConfig>> {
+    pub(super) fn fill(
+        &mut self,
+        id: ServiceId,
+        wished: &[PortConfig],
+        before: &[PortConfig],
+    ) -> Option<Vec<PortConfig>> {
         let mut filled: Vec<PortConfig> = Vec::with_capacity(wished.len());
         for port in wished {
             let mut port = port.clone();

@@ -52,13 +52,15 @@ impl Subnets {
         if pools.is_empty() {
             pools.push(POOL_DEFAULT.parse().expect("a constant subnet is one"));
         }
-        let size = cluster.and_then(|cluster| u8::try_from(cluster.subnet_size).ok()).filter(|size| *size > 0);
+        let size =
+            cluster.and_then(|cluster| u8::try_from(cluster.subnet_size).ok()).filter(|size| *size > 0);
         let size = size.unwrap_or(SIZE_DEFAULT);
         let highest = || self.held.values().flatten().map(|subnet| subnet.last()).max();
         let after = self.cursor.or_else(highest);
         let later = |pool: &&Cidr| after.is_some_and(|after| pool.contains(after));
         let found = pools.iter().find(later).and_then(|pool| self.free_within(*pool, size, after?));
-        let found = found.or_else(|| pools.iter().find_map(|pool| self.free_from(*pool, size, pool.first())))?;
+        let found =
+            found.or_else(|| pools.iter().find_map(|pool| self.free_from(*pool, size, pool.first())))?;
         self.cursor = Some(found.last());
         Some(found)
     }

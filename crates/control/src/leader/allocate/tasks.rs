@@ -62,7 +62,10 @@ fn allocate(
     service: Option<&Service>,
 ) -> Result<Vec<NetworkAttachment>, String> {
     if let Some(service) = service.filter(|service| pools.waiting.lacking.services.contains(&service.id)) {
-        return Err(format!("service {} lacks an address, a port or a network", service.spec.annotations.name));
+        return Err(format!(
+            "service {} lacks an address, a port or a network",
+            service.spec.annotations.name
+        ));
     }
     let mut places = Vec::new();
     if service.is_some_and(needs_ingress) {
@@ -72,7 +75,8 @@ fn allocate(
     let old_place = service.map(|service| service.spec.networks.as_slice()).unwrap_or_default();
     let configs = if task.spec.networks.is_empty() { old_place } else { &task.spec.networks };
     for config in configs {
-        let network = network(draft, &config.target).ok_or_else(|| format!("network {} not found", config.target))?;
+        let network =
+            network(draft, &config.target).ok_or_else(|| format!("network {} not found", config.target))?;
         places.push((network, config.clone()));
     }
     let mut attachments = Vec::with_capacity(places.len());

@@ -31,7 +31,8 @@ impl Vxlan {
     /// Keeps up with a network.
     pub(super) fn note(&mut self, id: NetworkId, network: Option<&Network>) {
         let driver = network.and_then(|network| network.driver_state.as_ref());
-        let list = driver.and_then(|driver| driver.options.get(OPTION)).map(String::as_str).unwrap_or_default();
+        let list =
+            driver.and_then(|driver| driver.options.get(OPTION)).map(String::as_str).unwrap_or_default();
         let now: Vec<u32> = list.split(',').filter_map(|number| number.trim().parse().ok()).collect();
         for number in self.held.remove(&id).unwrap_or_default() {
             self.used.remove(&number);
