@@ -4,6 +4,7 @@ pub mod allocate;
 pub mod dispatch;
 mod input;
 mod request;
+pub mod schedule;
 
 pub use input::{
     Assignment, AssignmentChange, Assignments, Input, Output, Peer, SessionEvent, SessionMessage,
