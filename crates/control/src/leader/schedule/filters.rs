@@ -43,7 +43,10 @@ pub(super) fn check(wish: &Wish, shelf: &Shelf) -> Result<(), Filter> {
         (Filter::Constraint, constraints_hold(&wish.constraints, &shelf.node)),
         (Filter::Platform, is_supported(&wish.platforms, &shelf.node)),
         (Filter::HostPort, wish.host_ports.iter().all(|port| shelf.is_port_free(*port))),
-        (Filter::MaxReplicas, wish.max_replicas == 0 || u64::from(shelf.active_of(wish.service)) < wish.max_replicas),
+        (
+            Filter::MaxReplicas,
+            wish.max_replicas == 0 || u64::from(shelf.active_of(wish.service)) < wish.max_replicas,
+        ),
         (Filter::Volumes, !wish.lacks_volume),
     ];
     match asked.into_iter().find(|(_, passed)| !passed) {

@@ -62,7 +62,8 @@ struct Load {
 impl PartialEq for Ledger {
     /// Equal if they know the same of nodes and tasks; failures are patience.
     fn eq(&self, other: &Self) -> bool {
-        let waiting = |ledger: &Self| ledger.waiting.union(&ledger.unplaceable).copied().collect::<BTreeSet<_>>();
+        let waiting =
+            |ledger: &Self| ledger.waiting.union(&ledger.unplaceable).copied().collect::<BTreeSet<_>>();
         self.shelves == other.shelves
             && self.loads == other.loads
             && self.order == other.order
@@ -199,7 +200,8 @@ impl Ledger {
                 self.shelves.insert(node.id, Shelf::new(node));
                 self.order.insert((0, node.id));
                 self.changed = true;
-                let here: Vec<Load> = self.loads.values().filter(|load| load.node == node.id).cloned().collect();
+                let here: Vec<Load> =
+                    self.loads.values().filter(|load| load.node == node.id).cloned().collect();
                 for load in here {
                     self.load(&load);
                 }
@@ -305,8 +307,11 @@ impl Shelf {
         let all = self.node.description.as_ref().and_then(|description| description.resources.as_ref());
         let Some(all) = all else { return false };
         let enough_cpus = wish.nano_cpus <= 0 || all.nano_cpus - self.nano_cpus >= wish.nano_cpus;
-        let enough_memory = wish.memory_bytes <= 0 || all.memory_bytes - self.memory_bytes >= wish.memory_bytes;
-        enough_cpus && enough_memory && wish.generic.iter().all(|(kind, count)| !self.claim_kind(kind, *count).is_empty())
+        let enough_memory =
+            wish.memory_bytes <= 0 || all.memory_bytes - self.memory_bytes >= wish.memory_bytes;
+        enough_cpus
+            && enough_memory
+            && wish.generic.iter().all(|(kind, count)| !self.claim_kind(kind, *count).is_empty())
     }
 
     /// Things of these kinds that no task has claimed: for each kind enough, or nothing.

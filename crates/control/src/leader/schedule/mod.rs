@@ -78,7 +78,8 @@ fn place(draft: &mut Draft, ledger: &mut Ledger, tasks: Vec<Arc<Task>>) {
         return;
     }
     let why = Failures::of(ledger, &wish).explain();
-    let err = if why.is_empty() { "no suitable node".to_owned() } else { format!("no suitable node ({why})") };
+    let err =
+        if why.is_empty() { "no suitable node".to_owned() } else { format!("no suitable node ({why})") };
     for task in unplaced {
         explain(draft, ledger, &task, &err);
     }
@@ -101,7 +102,13 @@ fn confirm(draft: &mut Draft, ledger: &mut Ledger, task: Arc<Task>, node: NodeId
     }
 }
 
-fn assign(draft: &mut Draft, ledger: &mut Ledger, (task, node): (Arc<Task>, NodeId), wish: &Wish, words: &str) {
+fn assign(
+    draft: &mut Draft,
+    ledger: &mut Ledger,
+    (task, node): (Arc<Task>, NodeId),
+    wish: &Wish,
+    words: &str,
+) {
     let mut task = Task::clone(&task);
     task.node_id = Some(node);
     task.status.state = TaskState::Assigned;

@@ -63,7 +63,9 @@ impl Ranked {
             let node = rank.3;
             match self.rank(ledger, wish, node) {
                 Some(now) if now != rank => self.heap.push(Reverse(now)),
-                Some(_) if ledger.node(node).is_some_and(|shelf| check(wish, shelf).is_ok()) => return Some(node),
+                Some(_) if ledger.node(node).is_some_and(|shelf| check(wish, shelf).is_ok()) => {
+                    return Some(node);
+                }
                 _ => {}
             }
         }

@@ -64,10 +64,14 @@ impl Wish {
         let Some(reserved) = reserved else { return };
         self.nano_cpus = reserved.nano_cpus;
         self.memory_bytes = reserved.memory_bytes;
-        self.generic = reserved.generic.iter().map(|thing| match thing {
-            GenericResource::Named { kind, .. } => (kind.clone(), 1),
-            GenericResource::Discrete { kind, value } => (kind.clone(), *value),
-        }).collect();
+        self.generic = reserved
+            .generic
+            .iter()
+            .map(|thing| match thing {
+                GenericResource::Named { kind, .. } => (kind.clone(), 1),
+                GenericResource::Discrete { kind, value } => (kind.clone(), *value),
+            })
+            .collect();
     }
 
     fn take_plugins(&mut self, task: &Task) {
