@@ -3,6 +3,7 @@
 //! In: an [`Executor`] that can run tasks, an identity, and where managers are. Out: tasks that run, and reports
 //! of them. It has no book and knows no container; when all managers are gone, tasks simply go on.
 
+mod certificate;
 mod dependencies;
 mod executor;
 mod memory;
@@ -17,6 +18,7 @@ use model::{Chance, Duration, NodeId};
 use pki::Identity;
 use tokio::sync::{mpsc, watch};
 
+pub use certificate::{CertificateError, Credentials};
 pub use dependencies::Dependencies;
 pub use executor::{Executor, NullExecutor};
 pub use memory::MemoryError;

@@ -57,7 +57,7 @@ impl Conversation {
         let tls = speaker.config.identity.borrow_and_update().client_tls().map_err(|error| early(&error))?;
         let channel = channel::connect(manager, MANAGER_NAME, tls).await.map_err(|error| early(&error))?;
         let mut client = DispatcherClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let description = speaker.executor.describe().await;
+        let description = speaker.describe().await;
         let request = SessionRequest {
             description: Some(description.to_wire()),
             session_id: old.map(|session| session.to_string()).unwrap_or_default(),
@@ -92,7 +92,7 @@ impl Conversation {
         let heartbeats = heartbeats(client.clone(), &session);
         let assignments = assignments(client.clone(), &session, speaker);
         let reports = reports(client.clone(), &session, speaker);
-        let changes = changes(&*speaker.executor, &description);
+        let changes = speaker.changes(&description);
         tokio::pin!(heartbeats, assignments, reports, changes);
         loop {
             let news = tokio::select! {
@@ -116,6 +116,22 @@ impl<E: Executor> Speaker<E> {
     async fn take_in(&self, news: News) {
         self.executor.configure(&news.node).await;
         self.news.send_replace(Some(Arc::new(news)));
+    }
+
+    /// What this node says of itself: the machine by the executor, the certificate by what it holds.
+    async fn describe(&self) -> NodeDescription {
+        let tls_info = Some(self.config.identity.borrow().tls_info());
+        NodeDescription { tls_info, ..self.executor.describe().await }
+    }
+
+    /// Ends when this node has something else to say of itself.
+    async fn changes(&self, told: &NodeDescription) {
+        loop {
+            tokio::time::sleep(LOOK_PERIOD).await;
+            if self.describe().await != *told {
+                return;
+            }
+        }
     }
 }
 
@@ -211,16 +227,6 @@ async fn reports<E: Executor>(
                 speaker.reports.put_back(waiting);
                 return told(&status);
             }
-        }
-    }
-}
-
-/// Ends when this node has something else to say of itself.
-async fn changes<E: Executor>(executor: &E, told: &NodeDescription) {
-    loop {
-        tokio::time::sleep(LOOK_PERIOD).await;
-        if executor.describe().await != *told {
-            return;
         }
     }
 }
