@@ -216,9 +216,8 @@ impl Credentials {
 /// Fetches the roots from a manager that is not trusted yet: the token says whether they are the right ones.
 async fn fetch_roots(addr: &str, token: &JoinToken) -> Result<Roots, CertificateError> {
     let channel = channel::connect(addr, AUTHORITY_NAME, pki::trust::unverified_client()).await?;
-    let call = async {
-        CaClient::new(channel).get_root_ca_certificate(proto::GetRootCaCertificateRequest {}).await
-    };
+    let call =
+        async { CaClient::new(channel).get_root_ca_certificate(proto::GetRootCaCertificateRequest {}).await };
     let certificate = in_time(call).await?.into_inner().certificate;
     if !token.names(&certificate) {
         return Err(CertificateError::Fingerprint { expected: token.digest_hex() });
