@@ -2,6 +2,7 @@
 
 pub mod allocate;
 pub mod dispatch;
+pub mod enforce;
 mod input;
 mod request;
 pub mod schedule;
