@@ -44,7 +44,8 @@ fn enforce(draft: &mut Draft, node: &Node) {
 /// True if the task runs or shall run on its node.
 fn is_bound(task: &Task) -> bool {
     let wished = TaskState::Assigned..=TaskState::Complete;
-    wished.contains(&task.desired_state) && (TaskState::Assigned..TaskState::Complete).contains(&task.status.state)
+    wished.contains(&task.desired_state)
+        && (TaskState::Assigned..TaskState::Complete).contains(&task.status.state)
 }
 
 /// True if the node is what the task's service asks for now.
