@@ -1,0 +1,105 @@
+//! Attaches containers to the bridge and detaches them.
+//!
+//! In: a namespace's path and an address. Out: a namespace with a loopback, an `eth0` if wished, and the two sockets of
+//! its name server, all made in one visit. It chooses no address and remembers nothing.
+
+use std::fs::File;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use crate::kernel::link::{Links, Pair};
+use crate::kernel::{netns, sysctl};
+use crate::plan::Bridge;
+use crate::resolver::Sockets;
+use crate::sandbox::Mac;
+
+/// Makes and ends the places of containers. It belongs to one thread, whose home is the host's network.
+pub(crate) struct Endpoints {
+    home: netns::Home,
+    links: Links,
+    bridge: Bridge,
+    index: u32,
+}
+
+impl Endpoints {
+    /// For the thread's present network namespace, with the bridge in it. The bridge must be there.
+    pub(crate) fn open(bridge: &Bridge) -> io::Result<Self> {
+        let mut links = Links::open()?;
+        let index = links.index(&bridge.name)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self { home: netns::Home::here()?, links, bridge: bridge.clone(), index })
+    }
+
+    /// Makes a namespace at the path and connects it, if it gets an address.
+    pub(crate) fn attach(
+        &mut self,
+        container: &str,
+        path: &Path,
+        address: Option<Ipv4Addr>,
+    ) -> io::Result<Sockets> {
+        let Self { home, links, bridge, index } = self;
+        home.make(path, |namespace| {
+            let mut inside = Links::open()?;
+            inside.raise(LOOPBACK)?;
+            switches()?;
+            if let Some(address) = address {
+                let here = host_end(container);
+                connect(links, &pair(&here, *index, address, namespace))?;
+                let eth0 = inside.index(GUEST_END)?.ok_or(io::ErrorKind::NotFound)?;
+                inside.settle(eth0, address, bridge.subnet)?;
+            }
+            Sockets::open()
+        })
+    }
+
+    /// Looks into a namespace that an earlier daemon left: the address of its `eth0`, and fresh sockets for its name
+    /// server.
+    pub(crate) fn revisit(&self, path: &Path) -> io::Result<(Option<Ipv4Addr>, Sockets)> {
+        self.home.visit(path, || {
+            let mut inside = Links::open()?;
+            let eth0 = inside.index(GUEST_END)?;
+            let addresses = inside.addresses()?;
+            let address = addresses.into_iter().find(|(index, ..)| Some(*index) == eth0);
+            Ok((address.map(|(_, address, _)| address), Sockets::open()?))
+        })
+    }
+
+    /// Unpins a namespace. Its links go with it, as soon as nobody is in it any more.
+    pub(crate) fn detach(&self, path: &Path) -> io::Result<()> {
+        netns::remove(path)
+    }
+}
+
+/// The name of the end of a container's link that stays on the host.
+fn host_end(container: &str) -> String {
+    let id = container.get(..10).unwrap_or(container);
+    format!("veth{id}")
+}
+
+fn pair<'a>(here: &'a str, bridge: u32, address: Ipv4Addr, namespace: &'a File) -> Pair<'a> {
+    Pair { here, bridge, there: GUEST_END, mac: Mac::of(address), namespace: namespace.as_fd() }
+}
+
+/// A link of this name may be left of an attempt that broke off; nobody else has a container of this id.
+fn connect(links: &mut Links, pair: &Pair<'_>) -> io::Result<()> {
+    match links.add_pair(pair) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            links.remove(pair.here)?;
+            links.add_pair(pair)
+        }
+        other => other,
+    }
+}
+
+/// What users of containers have come to expect inside: `ping` and low ports without privileges, no second protocol.
+fn switches() -> io::Result<()> {
+    sysctl::set_if_known("ipv6/conf/default/disable_ipv6", "1")?;
+    sysctl::set_if_known("ipv4/ping_group_range", "0 2147483647")?;
+    sysctl::set_if_known("ipv4/ip_unprivileged_port_start", "0")
+}
+
+/// The first link of every namespace.
+const LOOPBACK: u32 = 1;
+/// What a container calls its link.
+const GUEST_END: &str = "eth0";

@@ -1,0 +1,264 @@
+//! Reads the questions of all sandboxes and answers them.
+//!
+//! In: sockets, and the names as they are now. Out: answers. One task waits for all sockets at once, with one buffer; only
+//! a question that must be asked elsewhere, or a connection, costs a task of its own for a while.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use host::shutdown::Shutdown;
+use model::Chance;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::timeout;
+
+use super::Change;
+use super::answer::{Verdict, judge, refuse};
+use super::forward::{self, Way};
+use super::sockets::Sockets;
+use crate::plan::Records;
+
+/// The name server of all sandboxes.
+pub(super) struct Server {
+    ready: AsyncFd<Readiness>,
+    guests: BTreeMap<u64, Guest>,
+    numbers: BTreeMap<String, u64>,
+    last_number: u64,
+    buffer: Vec<u8>,
+    desk: Desk,
+}
+
+/// What a question needs to be answered, wherever that happens.
+#[derive(Clone)]
+struct Desk {
+    records: watch::Receiver<Arc<Records>>,
+    resolv_conf: Arc<Path>,
+    elsewhere: Arc<Semaphore>,
+    shutdown: Shutdown,
+    chance: Chance,
+}
+
+/// One sandbox.
+struct Guest {
+    container: Arc<str>,
+    udp: Arc<UdpSocket>,
+    tcp: TcpListener,
+}
+
+/// All sockets of all sandboxes as one thing to wait for.
+struct Readiness(Epoll);
+
+impl AsRawFd for Readiness {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.0.as_raw_fd()
+    }
+}
+
+impl Readiness {
+    fn watched() -> io::Result<AsyncFd<Self>> {
+        let readiness = Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
+        // SAFETY: `as_raw_fd` names the descriptor that the value owns, always the same one, open until it is dropped.
+        #[expect(unsafe_code, reason = "tokio cannot see that the descriptor is owned")]
+        let watched = unsafe { AsyncFd::register(readiness) };
+        Ok(watched?)
+    }
+}
+
+impl Server {
+    /// A name server without sandboxes.
+    pub(super) fn new(
+        shutdown: Shutdown,
+        records: watch::Receiver<Arc<Records>>,
+        resolv_conf: PathBuf,
+    ) -> io::Result<Self> {
+        let desk = Desk {
+            records,
+            resolv_conf: resolv_conf.into(),
+            elsewhere: Arc::new(Semaphore::new(ELSEWHERE_MAX)),
+            shutdown,
+            chance: host::chance::chance()?,
+        };
+        Ok(Self {
+            ready: Readiness::watched()?,
+            guests: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            last_number: 0,
+            buffer: vec![0; QUESTION_MAX],
+            desk,
+        })
+    }
+
+    /// Serves until the way down begins.
+    pub(super) async fn run(mut self, mut changes: mpsc::UnboundedReceiver<Change>) {
+        let end = self.desk.shutdown.token().clone();
+        loop {
+            tokio::select! {
+                () = end.cancelled() => return,
+                change = changes.recv() => match change {
+                    Some(change) => self.apply(change),
+                    None => return,
+                },
+                questions = Self::questions(&self.ready) => self.answer_all(questions),
+            }
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Open(container, sockets) => {
+                self.close(&container);
+                if let Err(error) = self.open(&container, sockets) {
+                    tracing::warn!(container, %error, "this container has no name server");
+                }
+            }
+            Change::Close(container) => self.close(&container),
+        }
+    }
+
+    fn open(&mut self, container: &str, sockets: Sockets) -> io::Result<()> {
+        let Sockets { udp, tcp } = sockets;
+        self.last_number += 1;
+        let number = self.last_number;
+        let epoll = &self.ready.get_ref().0;
+        epoll.add(&udp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Udp)))?;
+        epoll.add(&tcp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Tcp)))?;
+        self.guests.insert(number, Guest { container: container.into(), udp: Arc::new(udp), tcp });
+        self.numbers.insert(container.to_owned(), number);
+        Ok(())
+    }
+
+    fn close(&mut self, container: &str) {
+        let number = self.numbers.remove(container);
+        let Some(guest) = number.and_then(|number| self.guests.remove(&number)) else { return };
+        let epoll = &self.ready.get_ref().0;
+        for outcome in [epoll.delete(&guest.udp), epoll.delete(&guest.tcp)] {
+            outcome.expect("the sockets of a guest are waited for");
+        }
+    }
+
+    /// Waits until somebody asks; says who.
+    async fn questions(ready: &AsyncFd<Readiness>) -> Vec<u64> {
+        let mut events = [EpollEvent::empty(); TURN];
+        loop {
+            let Ok(mut guard) = ready.readable().await else { return Vec::new() };
+            let found = guard.try_io(|ready| match ready.get_ref().0.wait(&mut events, EpollTimeout::ZERO) {
+                Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+                found => Ok(found.unwrap_or(0)),
+            });
+            if let Ok(Ok(count)) = found {
+                return events[..count].iter().map(EpollEvent::data).collect();
+            }
+        }
+    }
+
+    fn answer_all(&mut self, questions: Vec<u64>) {
+        let Self { guests, buffer, desk, .. } = self;
+        for token in questions {
+            match guests.get(&(token >> 1)) {
+                Some(guest) if token & 1 == 0 => desk.read_datagrams(guest, buffer),
+                Some(guest) => desk.accept(guest),
+                None => {} // closed since
+            }
+        }
+    }
+}
+
+impl Desk {
+    fn read_datagrams(&mut self, guest: &Guest, buffer: &mut [u8]) {
+        // A few in a row, so that one guest who asks without end does not keep the others waiting.
+        for _ in 0..TURN {
+            let Ok((length, asker)) = guest.udp.recv_from(buffer) else { return };
+            let question = &buffer[..length];
+            match self.judge(question, &guest.container) {
+                Verdict::Answer(answer) => reply(&guest.udp, &answer, asker),
+                Verdict::Forward => self.ask_elsewhere(question.to_vec(), guest.udp.clone(), asker),
+                Verdict::Ignore => {}
+            }
+        }
+    }
+
+    fn judge(&mut self, question: &[u8], container: &str) -> Verdict {
+        let records = self.records.borrow().clone();
+        judge(question, container, &records, &mut self.chance)
+    }
+
+    fn ask_elsewhere(&self, question: Vec<u8>, udp: Arc<UdpSocket>, asker: SocketAddr) {
+        let Some(permit) = self.permit() else { return };
+        let (resolv_conf, end) = (self.resolv_conf.clone(), self.shutdown.token().clone());
+        self.shutdown.spawn(async move {
+            let _permit = permit;
+            let answered = end.run_until_cancelled(forward::ask(&question, Way::Udp, &resolv_conf)).await;
+            if let Some(answer) = answered.and_then(|answer| answer.or_else(|| failure(&question))) {
+                reply(&udp, &answer, asker);
+            }
+        });
+    }
+
+    fn accept(&self, guest: &Guest) {
+        let Ok((stream, _)) = guest.tcp.accept() else { return };
+        // Without a permit the connection closes at once, and the asker tries again.
+        let Some(permit) = self.permit() else { return };
+        let (mut desk, container, end) =
+            (self.clone(), guest.container.clone(), self.shutdown.token().clone());
+        self.shutdown.spawn(async move {
+            let _permit = permit;
+            // However it ends, the connection is closed; there is nobody to tell.
+            let _ = end.run_until_cancelled(desk.converse(stream, &container)).await;
+        });
+    }
+
+    async fn converse(&mut self, stream: std::net::TcpStream, container: &str) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream)?;
+        loop {
+            let question = timeout(IDLE_MAX, forward::read_framed(&mut stream)).await??;
+            let answer = match self.judge(&question, container) {
+                Verdict::Answer(answer) => Some(answer),
+                Verdict::Forward => {
+                    let answer = forward::ask(&question, Way::Tcp, &self.resolv_conf).await;
+                    answer.or_else(|| failure(&question))
+                }
+                Verdict::Ignore => None,
+            };
+            let Some(answer) = answer else { return Ok(()) };
+            timeout(IDLE_MAX, forward::write_framed(&mut stream, &answer)).await??;
+        }
+    }
+
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.elsewhere.clone().try_acquire_owned().ok()
+    }
+}
+
+fn failure(question: &[u8]) -> Option<Vec<u8>> {
+    match refuse(question, ResponseCode::ServFail) {
+        Verdict::Answer(answer) => Some(answer),
+        Verdict::Forward | Verdict::Ignore => None,
+    }
+}
+
+fn reply(udp: &UdpSocket, answer: &[u8], asker: SocketAddr) {
+    // A datagram that does not get through is asked for again.
+    let _ = udp.send_to(answer, asker);
+}
+
+fn token(number: u64, way: Way) -> u64 {
+    number << 1 | u64::from(way == Way::Tcp)
+}
+
+/// Questions that may be asked elsewhere at the same time, and connections that may be open.
+const ELSEWHERE_MAX: usize = 1024;
+/// How long a connection may be silent.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+/// Longer questions are none.
+const QUESTION_MAX: usize = 4096;
+/// How many sockets, and questions of one socket, are served before the others get their turn.
+const TURN: usize = 32;
