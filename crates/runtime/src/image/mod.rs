@@ -6,29 +6,42 @@
 //! Not here: which images a service wants, which containers use them ([`Uses`] is handed in), and mounting.
 //! Nothing is ever held whole in memory but configurations and manifests, and these are bounded.
 
+mod archive;
 mod catalog;
 mod config;
 mod content;
 mod digest;
 mod error;
+mod feed;
+mod layers;
+mod manifest;
+mod packing;
 mod progress;
 mod remove;
 mod shelf;
 mod show;
+mod tape;
+mod unpack;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::unfold;
 use model::image::ImageRef;
 
+pub use archive::{ImportOptions, Loaded};
 pub use config::{Healthcheck, ImageConfig};
 pub use digest::{ChainId, Digest, ImageId};
 pub use error::{ImageError, ImageErrorKind};
+pub use manifest::{Descriptor, Platform};
 pub use progress::{Progress, ProgressDetail, ProgressLine};
 pub use remove::{Insistence, Pruned, Removed, Use, UseState, Uses};
 pub use show::{HistoryItem, ImageFilter, ImageInspect, ImageSummary, ImageUsage};
 
+use feed::{Chunks, Feed, feed};
 use shelf::Shelf;
 
 /// The images of this machine.
@@ -143,5 +156,73 @@ impl Images {
     /// If an image's configuration cannot be read.
     pub fn usage(&self, uses: &Uses) -> Result<ImageUsage, ImageError> {
         self.0.usage(uses)
+    }
+
+    /// Loads all images of an archive, in the format of `docker save` or of the OCI layout, packed or not.
+    ///
+    /// # Errors
+    /// If the archive is refused, or the disk does not take it; nothing of it is kept then.
+    pub async fn load(
+        &self,
+        archive: impl Stream<Item = io::Result<Bytes>>,
+        progress: Progress,
+    ) -> Result<Vec<Loaded>, ImageError> {
+        self.consume(archive, move |shelf, feed| shelf.load(feed, &progress)).await
+    }
+
+    /// Makes an image of the archive of a root file system, packed or not.
+    ///
+    /// # Errors
+    /// If the archive or a change is refused, or the disk does not take it; nothing of it is kept then.
+    pub async fn import(
+        &self,
+        archive: impl Stream<Item = io::Result<Bytes>>,
+        options: ImportOptions,
+    ) -> Result<ImageId, ImageError> {
+        self.consume(archive, move |shelf, feed| shelf.import(feed, options)).await
+    }
+
+    /// One archive of these images, for `docker load` and others. Whoever stops reading stops the work.
+    ///
+    /// # Errors
+    /// If one of the names means nothing. What goes wrong later is the stream's last item.
+    pub fn save(
+        &self,
+        names: &[String],
+    ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, ImageError> {
+        let images = self.0.to_save(names)?;
+        let shelf = Arc::clone(&self.0);
+        let (mut chunks, receiver) = Chunks::new();
+        let work = tokio::task::spawn_blocking(move || {
+            let _hold = shelf.hold();
+            if let Err(error) = shelf.save(&images, &mut chunks) {
+                chunks.fail(error);
+            }
+        });
+        // The task's handle lives as long as its stream; it ends by itself when nobody reads.
+        Ok(unfold((receiver, work), |(mut receiver, work)| async {
+            Some((receiver.recv().await?, (receiver, work)))
+        }))
+    }
+
+    /// Lets blocking work consume a stream, and clears away what it leaves if it fails.
+    async fn consume<T: Send + 'static>(
+        &self,
+        stream: impl Stream<Item = io::Result<Bytes>>,
+        work: impl FnOnce(&Shelf, Feed) -> Result<T, ImageError> + Send + 'static,
+    ) -> Result<T, ImageError> {
+        let (feeder, feed) = feed();
+        let shelf = Arc::clone(&self.0);
+        let work = tokio::task::spawn_blocking(move || {
+            let hold = shelf.hold();
+            let result = work(&shelf, feed);
+            drop(hold);
+            let cleared = shelf.clear();
+            result.and_then(|done| cleared.map(|_| done))
+        });
+        let (result, ()) = tokio::join!(work, feeder.pour(stream));
+        result.unwrap_or_else(|error| {
+            Err(ImageError::new(ImageErrorKind::Machine, format!("the work broke off: {error}")))
+        })
     }
 }

@@ -16,6 +16,7 @@ use crate::image::config::{DOCUMENT_BYTES_MAX, ImageDocument};
 use crate::image::content::Content;
 use crate::image::digest::{ChainId, Digest, ImageId};
 use crate::image::error::ImageError;
+use crate::image::layers::Unpacked;
 
 /// Where images stand.
 #[derive(Debug)]
@@ -39,12 +40,10 @@ pub(crate) struct Hold<'a>(&'a Shelf);
 
 /// A layer that has been unpacked and has no place yet.
 pub(crate) struct NewLayer {
-    /// Where it was unpacked; to be moved.
-    pub(crate) folder: PathBuf,
+    pub(crate) unpacked: Unpacked,
     pub(crate) diff_id: Digest,
     pub(crate) blob: Digest,
     pub(crate) blob_bytes: u64,
-    pub(crate) bytes: u64,
 }
 
 impl Shelf {
@@ -108,13 +107,13 @@ impl Shelf {
 
     /// Gives an unpacked layer its place, unless another was quicker.
     pub(crate) fn place(&self, chain: ChainId, new: NewLayer) -> Result<(), ImageError> {
-        let NewLayer { folder, diff_id, blob, blob_bytes, bytes } = new;
+        let NewLayer { unpacked: Unpacked { folder, bytes }, diff_id, blob, blob_bytes } = new;
         self.change(|catalog| {
             if catalog.layers.contains_key(&chain) {
                 return Ok(());
             }
             let link = catalog.new_link();
-            let placed = fs::rename(&folder, self.folder_of(&link));
+            let placed = fs::rename(folder.path(), self.folder_of(&link));
             placed.map_err(|error| ImageError::machine("placing a layer", &error))?;
             catalog.layers.insert(chain, Layer { link, diff_id, blob, blob_bytes, bytes });
             Ok(())
