@@ -206,7 +206,6 @@ mod tests {
         );
         for (text, part) in [
             ("", "invalid image configuration"),
-            ("[]", "invalid image configuration"),
             (r#"{"config":{"Env":7}}"#, "invalid image configuration"),
             (r#"{"rootfs":{"diff_ids":["sha256:1"]}}"#, "invalid digest"),
             (r#"{"os":"windows"}"#, "operating system is not supported"),

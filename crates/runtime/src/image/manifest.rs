@@ -46,7 +46,7 @@ pub struct Descriptor {
 }
 
 /// What an image runs on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Platform {
     /// Of which processor, by Go's names: `amd64`, `arm64` …
     #[serde(default)]

@@ -10,6 +10,7 @@ mod archive;
 mod catalog;
 mod config;
 mod content;
+mod credentials;
 mod digest;
 mod error;
 mod feed;
@@ -17,6 +18,8 @@ mod layers;
 mod manifest;
 mod packing;
 mod progress;
+mod pull;
+mod registry;
 mod remove;
 mod shelf;
 mod show;
@@ -34,19 +37,23 @@ use model::image::ImageRef;
 
 pub use archive::{ImportOptions, Loaded};
 pub use config::{Healthcheck, ImageConfig};
+pub use credentials::Credentials;
 pub use digest::{ChainId, Digest, ImageId};
 pub use error::{ImageError, ImageErrorKind};
 pub use manifest::{Descriptor, Platform};
 pub use progress::{Progress, ProgressDetail, ProgressLine};
+pub use pull::{Distribution, PullOptions, Pulled};
+pub use registry::Registries;
 pub use remove::{Insistence, Pruned, Removed, Use, UseState, Uses};
 pub use show::{HistoryItem, ImageFilter, ImageInspect, ImageSummary, ImageUsage};
 
 use feed::{Chunks, Feed, feed};
+use pull::Puller;
 use shelf::Shelf;
 
 /// The images of this machine.
 #[derive(Clone, Debug)]
-pub struct Images(Arc<Shelf>);
+pub struct Images(Arc<Shelf>, Arc<Puller>);
 
 impl Images {
     /// Opens the images below this folder. What broken work left there is cleared away.
@@ -54,7 +61,40 @@ impl Images {
     /// # Errors
     /// If the folder cannot be made or its catalogue cannot be read.
     pub fn open(root: &Path) -> io::Result<Self> {
-        Ok(Self(Arc::new(Shelf::open(root)?)))
+        Self::open_with(root, Registries::default())
+    }
+
+    /// The same, for whom registries are to be talked to in other ways than the usual.
+    ///
+    /// # Errors
+    /// As [`Images::open`].
+    pub fn open_with(root: &Path, registries: Registries) -> io::Result<Self> {
+        Ok(Self(Arc::new(Shelf::open(root)?), Arc::new(Puller::new(registries))))
+    }
+
+    /// Fetches an image from its registry. Pulls of the same image share the work, and stop when nobody waits for it.
+    ///
+    /// # Errors
+    /// In Docker's words if the registry has no such image, or does not let us in; nothing of it is kept then.
+    pub async fn pull(
+        &self,
+        reference: &ImageRef,
+        options: PullOptions,
+        progress: Progress,
+    ) -> Result<Pulled, ImageError> {
+        self.1.pull(&self.0, reference, options, &progress).await
+    }
+
+    /// What a registry says about a reference, without fetching it: for pinning digests.
+    ///
+    /// # Errors
+    /// As [`Images::pull`].
+    pub async fn distribution(
+        &self,
+        reference: &ImageRef,
+        credentials: &Credentials,
+    ) -> Result<Distribution, ImageError> {
+        self.1.distribution(reference, credentials).await
     }
 
     /// The image a user means: by name, digest, id, or the first letters of its id.

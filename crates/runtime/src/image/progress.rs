@@ -2,6 +2,8 @@
 //!
 //! Telling never delays the work: whoever listens too slowly misses counters first, and lines at last.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -37,19 +39,25 @@ pub struct ProgressDetail {
     pub total: Option<u64>,
 }
 
-/// Where lines go.
-#[derive(Clone, Debug)]
-pub struct Progress(Option<mpsc::Sender<ProgressLine>>);
+/// Where lines go. A mutex, since work of several threads tells; held for moments, never over an await.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<Vec<mpsc::Sender<ProgressLine>>>>);
 
 impl Progress {
     /// To this listener.
     pub fn to(listener: mpsc::Sender<ProgressLine>) -> Self {
-        Self(Some(listener))
+        Self(Arc::new(Mutex::new(vec![listener])))
     }
 
     /// To nobody.
     pub fn silent() -> Self {
-        Self(None)
+        Self::default()
+    }
+
+    /// Tells those who listen there from now on what is told here.
+    pub(crate) fn also_to(&self, other: &Self) {
+        let listeners = other.listeners().clone();
+        self.listeners().extend(listeners);
     }
 
     /// A line with nothing but its text.
@@ -67,6 +75,15 @@ impl Progress {
         });
     }
 
+    /// A line about one thing that cannot be counted.
+    pub(crate) fn headline(&self, id: &str, text: impl Into<String>) {
+        self.tell(ProgressLine {
+            status: Some(text.into()),
+            id: Some(id.to_owned()),
+            ..ProgressLine::default()
+        });
+    }
+
     /// A line of `load`.
     pub(crate) fn stream(&self, text: impl Into<String>) {
         self.tell(ProgressLine { stream: Some(text.into()), ..ProgressLine::default() });
@@ -74,8 +91,8 @@ impl Progress {
 
     /// How far one thing is; the first to be left out when the listener is slow.
     pub(crate) fn count(&self, id: &str, text: &str, current: u64, total: Option<u64>) {
-        let Some(listener) = &self.0 else { return };
-        if listener.capacity() * 2 < listener.max_capacity() {
+        let slow = |listener: &mpsc::Sender<_>| listener.capacity() * 2 < listener.max_capacity();
+        if self.listeners().iter().all(slow) {
             return;
         }
         self.tell(ProgressLine {
@@ -88,10 +105,14 @@ impl Progress {
     }
 
     fn tell(&self, line: ProgressLine) {
-        if let Some(listener) = &self.0 {
+        for listener in self.listeners().iter() {
             // A full or closed channel is a listener who does not listen: that is theirs to decide.
-            let _ = listener.try_send(line);
+            let _ = listener.try_send(line.clone());
         }
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<mpsc::Sender<ProgressLine>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -98,8 +98,11 @@ impl<R: Read> Tape<R> {
         let Extended { path, link, size: _, uid, gid, modified, attributes } = extended;
         let link =
             || link.or_else(|| header.link_name_bytes().map(|name| name.into_owned())).unwrap_or_default();
-        let number = |value: io::Result<u64>, what| {
-            value.ok().and_then(|value| u32::try_from(value).ok()).ok_or_else(|| malformed(what))
+        let old = header.as_old();
+        let number = |field: &[u8], value: io::Result<u64>, what| match value {
+            Ok(value) => u32::try_from(value).map_err(|_| malformed(what)),
+            Err(_) if is_blank(field) => Ok(0),
+            Err(_) => Err(malformed(what)),
         };
         let device = || -> io::Result<(u32, u32)> {
             let (major, minor) = (header.device_major(), header.device_minor());
@@ -130,9 +133,9 @@ impl<R: Read> Tape<R> {
         Ok(TapeEntry {
             kind,
             path,
-            mode: header.mode().map_err(|_| malformed("an entry's mode is no number"))? & 0o7777,
-            uid: uid.map_or_else(|| number(header.uid(), "an entry's owner is no number"), Ok)?,
-            gid: gid.map_or_else(|| number(header.gid(), "an entry's group is no number"), Ok)?,
+            mode: number(&old.mode, header.mode().map(u64::from), "an entry's mode is no number")? & 0o7777,
+            uid: uid.map_or_else(|| number(&old.uid, header.uid(), "an entry's owner is no number"), Ok)?,
+            gid: gid.map_or_else(|| number(&old.gid, header.gid(), "an entry's group is no number"), Ok)?,
             modified: modified
                 .unwrap_or_else(|| (header.mtime().map_or(0, |seconds| seconds.cast_signed()), 0)),
             attributes,
@@ -244,6 +247,11 @@ impl Extended {
         }
         Some(())
     }
+}
+
+/// Some tools leave out what they do not know.
+fn is_blank(field: &[u8]) -> bool {
+    field.iter().all(|byte| matches!(byte, 0 | b' '))
 }
 
 /// `seconds[.fraction]`, perhaps before 1970.
