@@ -1,3 +1,5 @@
 //! The shell of a manager.
 
+pub mod ask;
+pub mod desk;
 pub mod log;
