@@ -107,8 +107,8 @@ impl Desk {
     /// A session that is not open here is answered by the leader all the same: with its end.
     fn listen(&mut self, listening: Listening) -> Input {
         let Listening { node, session, tells } = listening;
-        let room = self.rooms.entry((node, session));
-        room.or_insert_with(|| Room { session: tells.clone(), assignments: None }).assignments = Some(tells);
+        let empty = || Room { session: tells.clone(), assignments: None };
+        self.rooms.entry((node, session)).or_insert_with(empty).assignments = Some(tells);
         Input::Session(node, SessionEvent::Listen { session })
     }
 
