@@ -107,8 +107,9 @@ impl Desk {
     /// A session that is not open here is answered by the leader all the same: with its end.
     fn listen(&mut self, listening: Listening) -> Input {
         let Listening { node, session, tells } = listening;
-        let empty = || Room { session: tells.clone(), assignments: None };
-        self.rooms.entry((node, session)).or_insert_with(empty).assignments = Some(tells);
+        let room = self.rooms.entry((node, session));
+        let room = room.or_insert_with(|| Room { session: tells.clone(), assignments: None });
+        room.assignments = Some(tells);
         Input::Session(node, SessionEvent::Listen { session })
     }
 
