@@ -1,6 +1,68 @@
 //! The command line: docker's grammar, for hosts without that CLI.
+//!
+//! In: words. Out: requests to a daemon, and what a person wants to see of the answers. Each command is a struct
+//! that parses itself and runs; nothing is global.
 
 mod client;
+mod commands;
 mod output;
+mod session;
 
-fn main() {}
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::client::{Client, Host};
+use crate::commands::Command;
+use crate::session::Session;
+
+/// Drives a swarm, with the grammar of the docker CLI.
+#[derive(Debug, Parser)]
+#[command(name = "skep", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Skep {
+    /// The daemon to speak with: unix:///path or tcp://address:port
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        env = "DOCKER_HOST",
+        value_name = "ADDRESS",
+        default_value = "unix:///run/skep.sock",
+        hide_env_values = true
+    )]
+    host: Host,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let Skep { host, command } = Skep::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let mut session = Session::new(Client::new(host));
+    let ended = runtime.block_on(command.run(&mut session));
+    // Reading standard input blocks a thread; nobody waits for it any more.
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Nothing is left to do if even this cannot be written.
+    let _ = writeln!(io::stderr(), "{error:#}");
+    ExitCode::FAILURE
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

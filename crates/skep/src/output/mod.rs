@@ -1,5 +1,6 @@
 //! What a person sees: tables, templates, sizes and times in words.
 
 pub(crate) mod format;
+pub(crate) mod inspect;
 pub(crate) mod table;
 pub(crate) mod units;

@@ -1,0 +1,93 @@
+//! The daemon itself.
+
+use anyhow::Result;
+use api::system as shape;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::output::inspect;
+use crate::session::Session;
+
+/// Manage the daemon
+#[derive(Debug, Subcommand)]
+pub(crate) enum System {
+    /// Ask whether the daemon answers
+    Ping,
+    /// Show what the daemon is and has
+    Info(Info),
+}
+
+impl System {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        match self {
+            Self::Ping => {
+                session.client.send(hyper::Method::GET, "/_ping", Vec::new()).await?;
+                session.line("OK")
+            }
+            Self::Info(command) => command.run(session).await,
+        }
+    }
+}
+
+/// Show what the daemon is and has
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// Show it by a template, or as `json`
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
+}
+
+impl Info {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let value: Value = session.client.get("/info").await?;
+        if let Some(format) = self.format {
+            return session.line(inspect::one(&format, &value)?);
+        }
+        let info: shape::Info = serde_json::from_value(value)?;
+        let swarm = &info.swarm;
+        session.line(format_args!("Name: {}", info.name))?;
+        session.line(format_args!("Server Version: {}", info.server_version))?;
+        session.line(format_args!("Containers: {}", info.containers))?;
+        session.line(format_args!("Images: {}", info.images))?;
+        session.line(format_args!("Swarm: {}", swarm.local_node_state))?;
+        if !swarm.node_id.is_empty() {
+            session.line(format_args!(" NodeID: {}", swarm.node_id))?;
+            session.line(format_args!(" Is Manager: {}", swarm.control_available))?;
+            session.line(format_args!(" Node Address: {}", swarm.node_addr))?;
+        }
+        session.line(format_args!("Kernel Version: {}", info.kernel_version))?;
+        session.line(format_args!("Operating System: {}", info.operating_system))?;
+        session.line(format_args!("CPUs: {}", info.n_cpu))?;
+        Ok(())
+    }
+}
+
+/// Show the versions of this program and of the daemon
+#[derive(Debug, Args)]
+pub(crate) struct Version {
+    /// Show it by a template, or as `json`
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
+}
+
+impl Version {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let server: Value = session.client.get("/version").await?;
+        let client = serde_json::json!({
+            "Version": env!("CARGO_PKG_VERSION"), "ApiVersion": crate::client::API_VERSION, "Os": "linux",
+        });
+        if let Some(format) = self.format {
+            return session
+                .line(inspect::one(&format, &serde_json::json!({"Client": client, "Server": server}))?);
+        }
+        let text = |key: &str| server.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        session.line(format_args!("Client: skep\n Version:     {}", env!("CARGO_PKG_VERSION")))?;
+        session.line(format_args!(" API version: {}\n", crate::client::API_VERSION))?;
+        session.line(format_args!("Server:\n Version:     {}", text("Version")))?;
+        session.line(format_args!(
+            " API version: {} (minimum version {})",
+            text("ApiVersion"),
+            text("MinAPIVersion")
+        ))
+    }
+}

@@ -1,0 +1,133 @@
+//! What every command needs: a daemon to speak with, and somewhere to write.
+
+use std::collections::BTreeMap;
+use std::io::{self, Stdout, Write};
+
+use anyhow::Result;
+use api::filter::Filters;
+use model::Timestamp;
+
+use crate::client::Client;
+
+/// One command's conversation with the daemon and the person.
+pub(crate) struct Session {
+    /// The daemon.
+    pub(crate) client: Client,
+    /// Where answers go.
+    pub(crate) out: Stdout,
+    names: BTreeMap<String, String>,
+}
+
+impl Session {
+    /// A conversation with this daemon.
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, out: io::stdout(), names: BTreeMap::new() }
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        Ok(writeln!(self.out, "{text}")?)
+    }
+
+    /// Does the same to each of several things: goes on after one fails, and fails at the end if one did.
+    pub(crate) async fn each<F>(&mut self, things: &[String], act: F) -> Result<()>
+    where
+        F: AsyncFn(&Client, &str) -> Result<()>,
+    {
+        let mut failures = Vec::new();
+        for thing in things {
+            match act(&self.client, thing).await {
+                Ok(()) => self.line(thing)?,
+                Err(error) => failures.push(format!("{error:#}")),
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { anyhow::bail!("{}", failures.join("\n")) }
+    }
+
+    /// The name of a node or service that a task names by id, asked for once; the id if nobody knows it any more.
+    pub(crate) async fn name_of(&mut self, kind: Named, id: &str) -> Result<String> {
+        if id.is_empty() {
+            return Ok(String::new());
+        }
+        if let Some(name) = self.names.get(id) {
+            return Ok(name.clone());
+        }
+        let name = kind.ask(&self.client, id).await?;
+        self.names.insert(id.to_owned(), name.clone());
+        Ok(name)
+    }
+}
+
+/// The kinds of things that tasks name by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A node.
+    Node,
+    /// A service.
+    Service,
+}
+
+impl Named {
+    async fn ask(self, client: &Client, id: &str) -> Result<String> {
+        let asked = match self {
+            Self::Node => client.get::<api::node::Node>(&format!("/nodes/{id}")).await.map(|node| {
+                if node.spec.name.is_empty() { node.description.hostname } else { node.spec.name }
+            }),
+            Self::Service => client
+                .get::<api::service::Service>(&format!("/services/{id}"))
+                .await
+                .map(|service| service.spec.name),
+        };
+        match asked {
+            Ok(name) => Ok(name),
+            Err(error) if error.is_not_found() => Ok(id.to_owned()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// `key=value` words as filters.
+pub(crate) fn filters(words: &[String]) -> Result<Filters> {
+    let mut filters = Filters::default();
+    for word in words {
+        let Some((key, value)) = word.split_once('=') else {
+            anyhow::bail!("bad format of filter (expected name=value): \"{word}\"");
+        };
+        filters.add(key.trim().to_lowercase(), value.trim());
+    }
+    Ok(filters)
+}
+
+/// A path with filters, if there are any.
+pub(crate) fn with_filters(path: &str, filters: &Filters) -> String {
+    if filters.is_empty() {
+        return path.to_owned();
+    }
+    let sign = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{sign}filters={}", escaped(&filters.to_query()))
+}
+
+/// A text as part of a query.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Now, by the wall clock of the person who asks.
+#[expect(clippy::disallowed_methods, reason = "a person reads times by the clock on the wall")]
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// The first letters of an id, as tables show it.
+pub(crate) fn short(id: &str) -> String {
+    id.strip_prefix("sha256:").unwrap_or(id).chars().take(12).collect()
+}
