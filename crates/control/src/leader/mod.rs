@@ -3,6 +3,8 @@
 pub mod allocate;
 pub mod dispatch;
 pub mod enforce;
+#[cfg(test)]
+mod fixtures;
 mod input;
 mod request;
 pub mod schedule;

@@ -13,6 +13,8 @@ mod ports;
 mod services;
 mod subnets;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod vxlan;
 
 use std::collections::BTreeSet;

@@ -9,6 +9,8 @@ mod assignments;
 mod heartbeats;
 mod sessions;
 mod statuses;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,8 +96,10 @@ impl Dispatcher {
     /// with what was committed, and after a round that drafted nothing.
     pub fn committed(&mut self, state: &State, changes: &[Change], now: Timestamp) -> Vec<Output> {
         let mut wishes = self.statuses.answers();
+        let mut greeted = BTreeSet::new();
         for opened in self.sessions.opened(state) {
             self.heartbeats.opened(state, opened.node, now);
+            greeted.insert(opened.node);
             wishes.extend(opened.wishes);
         }
         for change in changes {
@@ -104,7 +108,7 @@ impl Dispatcher {
                 self.sessions.end(node.id);
             }
         }
-        wishes.extend(self.sessions.news(state, changes));
+        wishes.extend(self.sessions.news(state, changes, &greeted));
         wishes.extend(self.differences(state, changes));
         wishes
     }

@@ -3,7 +3,7 @@
 //! In: wishes to open a session; commits. Out: nodes drafted as ready; session messages, always whole. A node
 //! has one session at a time; a new one ends the old.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::cluster::EncryptionKey;
@@ -172,23 +172,26 @@ impl Sessions {
         drafted.into_iter().map(|opening| self.begin(state, opening)).collect()
     }
 
-    /// What nodes are to be told about themselves and their managers, and about sessions that ended.
-    pub(super) fn news(&mut self, state: &State, changes: &[Change]) -> Vec<Output> {
+    /// What nodes are to be told about themselves and their managers, and about sessions that ended. Those that
+    /// were greeted with this commit know already.
+    pub(super) fn news(&mut self, state: &State, changes: &[Change], greeted: &BTreeSet<NodeId>) -> Vec<Output> {
         let end = |(node, session)| Output::Tell(node, session, Tell::End(session_invalid()));
         let again =
             |(node, session): &(NodeId, SessionId)| self.open.get(node).is_some_and(|it| it.id == *session);
         let ended = self.ended.drain(..).filter(|ended| !again(ended));
         let mut wishes: Vec<Output> = ended.map(end).collect();
-        let nodes = changes.iter().filter_map(|change| match change.object() {
-            Object::Node(node) => Some(node.id),
-            _ => None,
-        });
-        if changes.iter().any(|change| self.shared.may_change(change)) && self.shared.renew(state) {
-            let all = self.open.iter().filter(|(_, session)| session.connected);
-            wishes.extend(all.filter_map(|(node, session)| self.message(state, *node, session)));
-        } else {
-            let some = nodes.filter_map(|node| self.open.get_key_value(&node)).filter(|(_, it)| it.connected);
-            wishes.extend(some.filter_map(|(node, session)| self.message(state, *node, session)));
+        let all = changes.iter().any(|change| self.shared.may_change(change)) && self.shared.renew(state);
+        let changed: BTreeSet<NodeId> = changes
+            .iter()
+            .filter_map(|change| match change.object() {
+                Object::Node(node) => Some(node.id),
+                _ => None,
+            })
+            .collect();
+        let concerned = |node: &NodeId| (all || changed.contains(node)) && !greeted.contains(node);
+        if all || !changed.is_empty() {
+            let told = self.open.iter().filter(|(node, session)| session.connected && concerned(node));
+            wishes.extend(told.filter_map(|(node, session)| self.message(state, *node, session)));
         }
         wishes
     }

@@ -32,7 +32,7 @@ pub struct Ledger {
     unplaceable: BTreeSet<TaskId>,
     /// Whether a task that could not be placed may now have a place.
     changed: bool,
-    failures: BTreeMap<(ServiceId, Option<Version>, NodeId), Vec<Timestamp>>,
+    failures: BTreeMap<(ServiceId, Option<Version>, NodeId), BTreeMap<TaskId, Timestamp>>,
 }
 
 /// One node, and what its tasks weigh.
@@ -151,7 +151,7 @@ impl Ledger {
     /// Lets old failures go.
     pub(super) fn forget_failures(&mut self, now: Timestamp) {
         self.failures.retain(|_, times| {
-            times.retain(|at| now.since(*at) < FAILURE_WINDOW);
+            times.retain(|_, at| now.since(*at) < FAILURE_WINDOW);
             !times.is_empty()
         });
     }
@@ -165,9 +165,6 @@ impl Ledger {
                 self.unload(&before);
                 self.changed = true;
             }
-            if let (Some(task), None) = (task, &load) {
-                self.note_failure(task);
-            }
             match load {
                 Some(load) => {
                     self.load(&load);
@@ -177,6 +174,9 @@ impl Ledger {
                     self.loads.remove(&id);
                 }
             }
+        }
+        if let Some(task) = task {
+            self.note_failure(task);
         }
         if task.is_some_and(is_waiting) {
             if !self.unplaceable.contains(&id) {
@@ -222,7 +222,7 @@ impl Ledger {
         let failed = matches!(task.status.state, TaskState::Failed | TaskState::Rejected);
         if let (true, Some(service), Some(node)) = (failed, task.service_id, task.node_id) {
             let times = self.failures.entry((service, task.spec_version, node)).or_default();
-            times.push(task.state_since());
+            times.insert(task.id, task.state_since());
         }
     }
 

@@ -12,6 +12,8 @@ mod ledger;
 mod place;
 mod preference;
 mod spread;
+#[cfg(test)]
+mod tests;
 mod wish;
 
 use std::collections::BTreeMap;
