@@ -49,7 +49,11 @@ pub(super) fn node(number: u64) -> Node {
             resources: Some(resources),
             ..NodeDescription::default()
         }),
-        status: NodeStatus { state: NodeState::Ready, message: String::new(), addr: format!("10.9.0.{number}") },
+        status: NodeStatus {
+            state: NodeState::Ready,
+            message: String::new(),
+            addr: format!("10.9.0.{number}"),
+        },
         manager_status: None,
         attachments: Vec::new(),
         certificate: Certificate::default(),

@@ -41,7 +41,8 @@ impl Bench {
     fn network(&self, name: &str) -> String {
         let network = self.state.networks.named(name).next().unwrap();
         let configs = network.ipam.iter().flat_map(|ipam| &ipam.configs);
-        let subnets: Vec<String> = configs.map(|config| format!("{} via {}", config.subnet, config.gateway)).collect();
+        let subnets: Vec<String> =
+            configs.map(|config| format!("{} via {}", config.subnet, config.gateway)).collect();
         let driver = network.driver_state.as_ref().map(|driver| {
             let ids = driver.options.get(super::vxlan::OPTION).map(String::as_str).unwrap_or("-");
             format!("{} {ids}", driver.name)
@@ -141,7 +142,10 @@ fn services_get_an_address_and_tasks_get_the_next() {
         draft.create(web);
     });
     assert_eq!(bench.endpoint(1), "10.0.0.2/24");
-    assert_eq!((bench.task(1).as_str(), bench.task(2).as_str()), ("pending 10.0.0.3/24", "pending 10.0.0.4/24"));
+    assert_eq!(
+        (bench.task(1).as_str(), bench.task(2).as_str()),
+        ("pending 10.0.0.3/24", "pending 10.0.0.4/24")
+    );
     let first = bench.state.tasks.get(task_id(1)).unwrap();
     assert_eq!(first.status.message, "pending task scheduling");
     assert_eq!(first.endpoint.as_ref().unwrap().virtual_ips.len(), 1);

@@ -174,7 +174,12 @@ impl Sessions {
 
     /// What nodes are to be told about themselves and their managers, and about sessions that ended. Those that
     /// were greeted with this commit know already.
-    pub(super) fn news(&mut self, state: &State, changes: &[Change], greeted: &BTreeSet<NodeId>) -> Vec<Output> {
+    pub(super) fn news(
+        &mut self,
+        state: &State,
+        changes: &[Change],
+        greeted: &BTreeSet<NodeId>,
+    ) -> Vec<Output> {
         let end = |(node, session)| Output::Tell(node, session, Tell::End(session_invalid()));
         let again =
             |(node, session): &(NodeId, SessionId)| self.open.get(node).is_some_and(|it| it.id == *session);

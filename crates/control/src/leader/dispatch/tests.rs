@@ -115,7 +115,9 @@ fn word(wish: &Output) -> String {
 fn change_word(change: &AssignmentChange) -> String {
     let short = |id: TaskId| id.as_str().trim_start_matches("task").trim_start_matches('0').to_owned();
     match change {
-        AssignmentChange::Update(Assignment::Task(task)) => format!("{}:{}", short(task.id), task.desired_state),
+        AssignmentChange::Update(Assignment::Task(task)) => {
+            format!("{}:{}", short(task.id), task.desired_state)
+        }
         AssignmentChange::Update(Assignment::Secret(_)) => "secret".to_owned(),
         AssignmentChange::Update(_) => "thing".to_owned(),
         AssignmentChange::RemoveTask(id) => format!("-{}", short(*id)),
@@ -167,7 +169,9 @@ fn a_node_that_is_not_heard_for_three_periods_is_down_and_must_come_anew() {
     let (session, _) = bench.open(1);
     bench.now = bench.now + Duration::from_secs(10);
     let beat = SessionEvent::Heartbeat { ticket: Ticket(7), session };
-    let Output::Answer(_, Ok(Answer::Heartbeat(period))) = bench.hear(1, beat.clone()).remove(0) else { panic!() };
+    let Output::Answer(_, Ok(Answer::Heartbeat(period))) = bench.hear(1, beat.clone()).remove(0) else {
+        panic!()
+    };
     assert!((Duration::from_millis(4500)..Duration::from_millis(5500)).contains(&period), "{period:?}");
     assert_eq!(bench.dispatcher.wake_at(), Some(bench.now + period * 3));
     bench.now = bench.now + period * 3;
@@ -183,7 +187,10 @@ fn a_second_session_ends_the_first() {
     let mut bench = Bench::of(book(|draft| draft.create(node(1))));
     let (first, _) = bench.open(1);
     assert_eq!(bench.open(1).1, "end(session invalid) session message");
-    assert_eq!(words(&bench.hear(1, SessionEvent::Heartbeat { ticket: Ticket(7), session: first })), "no(session invalid)");
+    assert_eq!(
+        words(&bench.hear(1, SessionEvent::Heartbeat { ticket: Ticket(7), session: first })),
+        "no(session invalid)"
+    );
     assert_eq!(words(&bench.hear(1, SessionEvent::Listen { session: first })), "end(session invalid)");
 }
 
@@ -223,7 +230,8 @@ fn work_is_told_whole_then_as_differences() {
     assert_eq!(bench.listen(1).1, "all#0>1[1:running]");
     assert_eq!(bench.change(|draft| draft.create(assigned(3, 1))), "diff#1>2[3:running]");
     assert_eq!(bench.change(|draft| draft.create(assigned(4, 2))), "");
-    let stop = |draft: &mut Draft| draft.update(Task { desired_state: TaskState::Shutdown, ..assigned(3, 1) });
+    let stop =
+        |draft: &mut Draft| draft.update(Task { desired_state: TaskState::Shutdown, ..assigned(3, 1) });
     assert_eq!(bench.change(stop), "diff#2>3[3:shutdown]");
     let gone = |draft: &mut Draft| {
         let task = draft.tasks.get(task_id(3)).unwrap().clone();

@@ -317,11 +317,14 @@ fn things_are_claimed_by_name_or_by_number() {
             GenericResource::Discrete { kind: "ssd".to_owned(), value: 3 },
         ];
         draft.create(node);
-        for (number, kind, value) in [(1, "gpu", 1), (2, "gpu", 2), (3, "gpu", 1), (4, "ssd", 2), (5, "ssd", 2)] {
+        for (number, kind, value) in
+            [(1, "gpu", 1), (2, "gpu", 2), (3, "gpu", 1), (4, "ssd", 2), (5, "ssd", 2)]
+        {
             let mut task = pending(number, number);
             let generic = vec![GenericResource::Discrete { kind: kind.to_owned(), value }];
             let reservations = Some(Resources { generic, ..Resources::default() });
-            task.spec.resources = Some(ResourceRequirements { reservations, ..ResourceRequirements::default() });
+            task.spec.resources =
+                Some(ResourceRequirements { reservations, ..ResourceRequirements::default() });
             draft.create(task);
         }
     });
