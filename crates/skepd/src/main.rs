@@ -1,6 +1,16 @@
 //! The daemon: read, build, run, drain.
 
 mod config;
+#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod daemon;
+#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod events;
+#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod http;
+#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod machine;
+#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod standing;
 
 use std::process::ExitCode;
 

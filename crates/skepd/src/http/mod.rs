@@ -1,0 +1,16 @@
+//! The Engine API on sockets.
+//!
+//! In: requests of users, from unix sockets and TCP. Out: answers and streams. The routes translate, ask whoever
+//! decides, and translate back; they decide nothing and keep nothing between two requests.
+
+mod error;
+mod find;
+mod request;
+mod respond;
+mod routes;
+pub(crate) mod server;
+mod stream;
+mod tls;
+mod version;
+
+pub(crate) use error::Failure;

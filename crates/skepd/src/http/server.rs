@@ -1,0 +1,221 @@
+//! Sockets, connections, and the way of a request to its route.
+//!
+//! In: where to listen, and the daemon. Out: nothing; it serves until the way down begins. The number of
+//! connections is bounded: who comes when all places are taken waits in the kernel's queue, so that ten thousand
+//! clients cost no more than a thousand do.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::ApiVersion;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Response};
+use axum::response::IntoResponse;
+use axum::{Router, http};
+use host::shutdown::Shutdown;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use model::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::config::Listener;
+use crate::daemon::Daemon;
+use crate::http::request::Spoken;
+use crate::http::{Failure, routes, tls, version};
+
+/// Connections at the same time. Each costs about 20 KiB while it says nothing.
+const CONNECTIONS_MAX: usize = 1_024;
+/// How long a client may take to say what it wants.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take to prove who it is.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait after the kernel refused a connection, such as when all file descriptors are in use.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The sockets, bound but not served yet.
+pub(crate) struct Server {
+    doors: Vec<Door>,
+}
+
+enum Door {
+    Unix(UnixListener),
+    Tcp(TcpListener, Option<TlsAcceptor>),
+}
+
+impl Server {
+    /// Binds all sockets. Unix sockets belong to the group and are closed to others.
+    ///
+    /// # Errors
+    /// If one cannot be bound, or TLS files cannot be used.
+    pub(crate) async fn bind(listeners: &[Listener], group: &str) -> anyhow::Result<Self> {
+        let mut doors = Vec::new();
+        for listener in listeners {
+            doors.push(match listener {
+                Listener::Unix(path) => {
+                    let door =
+                        unix(path, group).with_context(|| format!("listening on {}", path.display()))?;
+                    Door::Unix(door)
+                }
+                Listener::Tcp(address, files) => {
+                    let acceptor = files.as_ref().map(tls::acceptor).transpose()?;
+                    let door = TcpListener::bind(address).await;
+                    Door::Tcp(door.with_context(|| format!("listening on {address}"))?, acceptor)
+                }
+            });
+        }
+        Ok(Self { doors })
+    }
+
+    /// Serves on all sockets until the way down begins.
+    pub(crate) fn serve(self, daemon: Arc<Daemon>, shutdown: &Shutdown) {
+        let house = House {
+            router: routes::all(daemon),
+            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            shutdown: shutdown.clone(),
+        };
+        for door in self.doors {
+            let house = house.clone();
+            shutdown.spawn(async move { house.open(door).await });
+        }
+    }
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+struct House {
+    router: Router,
+    places: Arc<Semaphore>,
+    shutdown: Shutdown,
+}
+
+impl House {
+    async fn open(self, door: Door) {
+        let token = self.shutdown.token().clone();
+        while let Some(()) = token.run_until_cancelled(self.admit(&door)).await {}
+    }
+
+    /// Waits for a place, then for a client, and leaves the client to a task of its own.
+    async fn admit(&self, door: &Door) {
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+        let admitted = match door {
+            Door::Unix(listener) => listener.accept().await.map(|(stream, _)| self.welcome(stream, place)),
+            Door::Tcp(listener, None) => listener.accept().await.map(|(stream, _)| {
+                let _ = stream.set_nodelay(true); // only slower without
+                self.welcome(stream, place);
+            }),
+            Door::Tcp(listener, Some(acceptor)) => listener.accept().await.map(|(stream, _)| {
+                let _ = stream.set_nodelay(true); // only slower without
+                let (house, acceptor) = (self.clone(), acceptor.clone());
+                self.shutdown.spawn(async move {
+                    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
+                    match handshake.await {
+                        Ok(Ok(stream)) => house.converse(stream, place).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a client did not prove who it is"),
+                        Err(_) => tracing::debug!("a client took too long to prove who it is"),
+                    }
+                });
+            }),
+        };
+        if let Err(error) = admitted {
+            tracing::warn!(%error, "the kernel refused a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+
+    fn welcome(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        place: OwnedSemaphorePermit,
+    ) {
+        let house = self.clone();
+        self.shutdown.spawn(async move { house.converse(stream, place).await });
+    }
+
+    /// One client's conversation. It ends with the client, or with the way down.
+    async fn converse(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        place: OwnedSemaphorePermit,
+    ) {
+        let router = self.router;
+        let place = Arc::new(place);
+        let service = hyper::service::service_fn(move |request| {
+            let (router, place) = (router.clone(), Arc::clone(&place));
+            async move { Ok::<_, Infallible>(answer(router, request, place).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(64 << 10)
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let token: CancellationToken = self.shutdown.token().clone();
+        // A client that breaks off is no fault of ours; on the way down a conversation is dropped where it stands.
+        if let Some(Err(error)) = token.run_until_cancelled(connection).await {
+            tracing::debug!(%error, "a conversation broke off");
+        }
+    }
+}
+
+/// The place that a connection takes; an upgraded stream keeps it beyond the connection's end.
+#[derive(Clone)]
+#[expect(dead_code, reason = "it is kept, not read")]
+pub(crate) struct Place(Arc<OwnedSemaphorePermit>);
+
+/// Takes the version off the path, finds the route, and adds what every answer carries.
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    place: Arc<OwnedSemaphorePermit>,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let (mut response, spoken) = match version::split(&parts.uri) {
+        Ok((spoken, uri)) => {
+            parts.uri = uri;
+            parts.extensions.insert(Spoken(spoken));
+            parts.extensions.insert(Place(place));
+            let request = http::Request::from_parts(parts, Body::new(body));
+            let Ok(response) = router.oneshot(request).await;
+            (response, spoken)
+        }
+        Err(refused) => (Failure::from(refused).into_response(), ApiVersion::MAX),
+    };
+    let headers = response.headers_mut();
+    let newest = HeaderValue::from_static("1.51");
+    debug_assert_eq!(newest.to_str().ok(), Some(ApiVersion::MAX.to_string().as_str()));
+    let _ = spoken;
+    headers.insert("api-version", newest);
+    headers.insert("docker-experimental", HeaderValue::from_static("false"));
+    headers.insert("ostype", HeaderValue::from_static("linux"));
+    headers.insert("server", HeaderValue::from_static(SERVER));
+    response
+}
+
+/// The name of this server.
+const SERVER: &str = concat!("Skep/", env!("CARGO_PKG_VERSION"), " (linux)");
+
+fn unix(path: &Path, group: &str) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    host::files::remove_if_there(path)?;
+    let listener = UnixListener::bind(path)?;
+    match nix::unistd::Group::from_name(group)? {
+        Some(group) => nix::unistd::chown(path, None, Some(group.gid))?,
+        None => tracing::debug!(group, "there is no such group: only root may use the socket"),
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
