@@ -1,12 +1,18 @@
 //! Puts a question to whoever leads, and waits for the answer.
 //!
-//! In: what users and nodes want. Out: what the leader answers; or that there is none, so that the asker may try
-//! again elsewhere or later. The other end of this door is [`crate::desk::Desk`].
+//! In: what users and nodes want. Out: what the leader answers, within [`REQUEST_TIMEOUT`]; or that there is none, so
+//! that the asker may try again elsewhere or later. Only this manager's leader is asked. The other end of this door
+//! is [`crate::desk::Desk`].
 
 use control::leader::{Answer, Request, Tell};
+use host::clock;
+use model::limits::REQUEST_TIMEOUT;
 use model::node::NodeDescription;
 use model::{Duration, NodeId, Refusal, RefusalKind, SessionId, TaskId, TaskStatus, VolumeId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{timeout, timeout_at};
+
+use crate::replica::Leadership;
 
 /// Where the answer to one question goes.
 pub type Reply = oneshot::Sender<Result<Answer, Refusal>>;
@@ -31,6 +37,21 @@ pub enum Question {
     Volumes(NodeId, SessionId, Vec<VolumeId>, Reply),
     /// A node's conversation broke.
     Closed(NodeId, SessionId),
+}
+
+impl Question {
+    /// Whether whoever asked has gone, so that the answer would be for nobody.
+    pub fn is_stale(&self) -> bool {
+        match self {
+            Self::Request(_, reply)
+            | Self::Open(_, reply)
+            | Self::Heartbeat(_, _, reply)
+            | Self::Statuses(_, _, _, reply)
+            | Self::Volumes(_, _, _, reply) => reply.is_closed(),
+            Self::Listen(listening) => listening.tells.is_closed(),
+            Self::Closed(..) => false,
+        }
+    }
 }
 
 /// How a node opens a session.
@@ -63,13 +84,30 @@ pub struct Listening {
 #[derive(Clone, Debug)]
 pub struct Ask {
     questions: mpsc::Sender<Question>,
+    leadership: watch::Receiver<Leadership>,
+    /// How long nobody may lead before it is said so.
+    patience: Duration,
 }
 
 impl Ask {
-    /// A way to a leader, and the end where its questions come out.
+    /// A way to a leader who always leads, and the end where its questions come out.
     pub fn new() -> (Self, mpsc::Receiver<Question>) {
+        Self::led(watch::Sender::new(Leadership::Here).subscribe(), Duration::ZERO)
+    }
+
+    /// A way to a leader while it leads, and the end where its questions come out. Nobody may lead for as long as
+    /// `patience` before it is said so.
+    pub fn led(
+        leadership: watch::Receiver<Leadership>,
+        patience: Duration,
+    ) -> (Self, mpsc::Receiver<Question>) {
         let (questions, receiver) = mpsc::channel(QUESTIONS_MAX);
-        (Self { questions }, receiver)
+        (Self { questions, leadership, patience }, receiver)
+    }
+
+    /// Who leads, now and whenever it changes.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
     }
 
     /// Asks for a change of the swarm. The answer comes when it is committed.
@@ -96,6 +134,7 @@ impl Ask {
     /// # Errors
     /// If there is no leader.
     pub async fn listen(&self, listening: Listening) -> Result<(), Refusal> {
+        self.find_leader().await?;
         self.questions.send(Question::Listen(listening)).await.map_err(|_| Refusal::no_leader())
     }
 
@@ -142,13 +181,41 @@ impl Ask {
     }
 
     async fn put(&self, question: impl FnOnce(Reply) -> Question) -> Result<Answer, Refusal> {
-        let (reply, answer) = oneshot::channel();
-        self.questions.send(question(reply)).await.map_err(|_| Refusal::no_leader())?;
-        // A leader that falls drops its questions: what was asked may or may not have been done.
-        answer.await.unwrap_or_else(|_| Err(interrupted()))
+        let answered = async {
+            self.find_leader().await?;
+            let (reply, answer) = oneshot::channel();
+            self.questions.send(question(reply)).await.map_err(|_| Refusal::no_leader())?;
+            // A leader that falls drops its questions: what was asked may or may not have been done.
+            answer.await.unwrap_or_else(|_| Err(interrupted()))
+        };
+        timeout(REQUEST_TIMEOUT, answered).await.unwrap_or_else(|_| Err(timed_out()))
     }
+
+    /// Returns when this manager leads. A moment without a leader is normal; more is not.
+    async fn find_leader(&self) -> Result<(), Refusal> {
+        let mut leadership = self.leadership.clone();
+        loop {
+            let since = match *leadership.borrow_and_update() {
+                Leadership::Here => return Ok(()),
+                Leadership::There(_) => return Err(elsewhere()),
+                Leadership::Nobody(since) => since,
+            };
+            match timeout_at(clock::deadline(since + self.patience), leadership.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(Refusal::no_leader()),
+            }
+        }
+    }
+}
+
+fn elsewhere() -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "this manager does not lead the swarm; ask the one that does")
 }
 
 fn interrupted() -> Refusal {
     Refusal::new(RefusalKind::Unavailable, "the leader was lost before it could answer")
+}
+
+fn timed_out() -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "the leader did not answer in time; the change may or may not be made")
 }

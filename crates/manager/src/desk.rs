@@ -35,6 +35,11 @@ struct Room {
 }
 
 impl Desk {
+    /// How many questions wait for their answers.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes a question in. It comes back as an input for the leader.
     pub fn take(&mut self, question: Question) -> Input {
         match question {

@@ -1,5 +1,22 @@
 //! The shell of a manager.
+//!
+//! [`Manager`] runs the pumps of two machines: the replica (`raft`), which orders changes, and the leader
+//! (`control`), which decides them while this manager leads. [`Ask`] puts questions to the leader, [`book`] shows what
+//! is committed, [`log`] keeps it on disk. Nothing here decides.
 
 pub mod ask;
+pub mod book;
 pub mod desk;
+mod leader;
 pub mod log;
+mod manager;
+pub mod members;
+mod replica;
+mod signer;
+#[cfg(test)]
+mod tests;
+
+pub use ask::Ask;
+pub use manager::{Group, Manager, ManagerConfig, StartError};
+pub use members::Members;
+pub use replica::Leadership;

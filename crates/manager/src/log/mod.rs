@@ -11,6 +11,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod wal;
+pub(crate) mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
