@@ -217,5 +217,8 @@ fn interrupted() -> Refusal {
 }
 
 fn timed_out() -> Refusal {
-    Refusal::new(RefusalKind::Unavailable, "the leader did not answer in time; the change may or may not be made")
+    Refusal::new(
+        RefusalKind::Unavailable,
+        "the leader did not answer in time; the change may or may not be made",
+    )
 }

@@ -11,7 +11,8 @@ use host::clock;
 use host::shutdown::Shutdown;
 use model::{Duration, Machine, NodeId, Refusal, Timestamp};
 use raft::{
-    Config, ConfChange, ConfChangeKind, Persist, Position, Refused, Replica, ReplicaId, SnapshotOutcome, Stored,
+    ConfChange, ConfChangeKind, Config, Persist, Position, Refused, Replica, ReplicaId, SnapshotOutcome,
+    Stored,
 };
 use store::State;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -71,15 +72,6 @@ pub struct Manager {
     failure: watch::Receiver<Option<Arc<LogError>>>,
 }
 
-/// How a manager begins if nothing is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beginning {
-    /// It is the first of a new group.
-    NewGroup,
-    /// It waits until a group speaks to it.
-    Stored,
-}
-
 /// The way to this manager's replica. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -87,10 +79,14 @@ pub struct Group {
 }
 
 impl Manager {
-    /// Starts a manager with what it has stored; `make` makes the leader of the book.
-    pub(crate) async fn start_with<M, F>(
+    /// Starts a manager with what it has stored; `make` makes the leader of the book. With `found` it founds the
+    /// swarm, unless that was done already, and returns when it is done.
+    ///
+    /// # Errors
+    /// If what is stored cannot be used, or the swarm cannot be founded.
+    pub async fn start_with<M, F>(
         config: ManagerConfig,
-        beginning: Beginning,
+        found: Option<Founding>,
         make: F,
     ) -> Result<Self, StartError>
     where
@@ -98,10 +94,7 @@ impl Manager {
         F: Fn(State, Timestamp) -> M + Send + 'static,
     {
         let ManagerConfig { state_dir, raft_id, node_id, addr, keys, tick, messages } = config;
-        let founder = match beginning {
-            Beginning::NewGroup => Some(Member { raft_id, node_id, addr }),
-            Beginning::Stored => None,
-        };
+        let founder = found.is_some().then_some(Member { raft_id, node_id, addr });
         let opened = tokio::task::spawn_blocking(move || open(&state_dir, keys, founder));
         let (log, stored) = opened.await.expect("opening the log does not panic")?;
         let book = Book::open(stored.snapshot.as_ref()).map_err(StartError::Book)?;
@@ -134,6 +127,10 @@ impl Manager {
         let pump = LeaderPump::new(make, orders, host::chance::chance()?);
         manager.shutdown.spawn(pump.run(questions, news, stop));
 
+        if let Some(founding) = found {
+            let founded = manager.ask.request(Request::Found(Box::new(founding))).await;
+            founded.map_err(StartError::Founding)?;
+        }
         Ok(manager)
     }
 

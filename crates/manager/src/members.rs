@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_member_that_makes_no_sense_is_left_out() {
-        let change = ConfChange { id: 0, kind: ConfChangeKind::Add, replica: 5, context: vec![0xFF; 9].into() };
+        let change =
+            ConfChange { id: 0, kind: ConfChangeKind::Add, replica: 5, context: vec![0xFF; 9].into() };
         let mut members = Members::default();
         members.apply(&change);
         assert_eq!(members, Members::default());

@@ -359,7 +359,8 @@ impl ReplicaPump {
 
     fn compacted(&mut self, index: Index) {
         self.snapshots = Snapshots { last: index, is_under_way: false };
-        let raft = self.book.state().cluster().map(|cluster| cluster.spec.raft.log_entries_for_slow_followers);
+        let raft =
+            self.book.state().cluster().map(|cluster| cluster.spec.raft.log_entries_for_slow_followers);
         self.tell(Input::Compact(index.saturating_sub(raft.unwrap_or(0))));
     }
 

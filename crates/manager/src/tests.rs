@@ -1,11 +1,17 @@
-//! A manager alone: what it acknowledged is there after any end. The leader is a clerk who only knows configs.
+//! A manager alone: what it acknowledged is there after any end. The leader is a clerk who knows little but configs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use control::leader::{Answer, Input, Output, Request, Ticket};
-use model::{Annotations, Chance, Config, ConfigId, ConfigSpec, Duration, Machine, NodeId, Refusal, Timestamp};
+use control::leader::{Answer, Founding, Input, Output, Request, Ticket};
+use model::cluster::{RaftConfig, RootCa};
+use model::node::{Certificate, NodeRole, NodeStatus};
+use model::{
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Config, ConfigId, ConfigSpec, Duration, Machine,
+    Meta, Node, NodeId, NodeSpec, Refusal, Timestamp,
+};
 use store::{Draft, State};
 use tokio::sync::mpsc;
 
@@ -17,7 +23,8 @@ struct Clerk {
     state: State,
     chance: Chance,
     asked: Vec<(Ticket, Request)>,
-    proposed: Option<Vec<(Ticket, ConfigId)>>,
+    /// Who waits for what is proposed: a config, or only that it is done.
+    proposed: Option<Vec<(Ticket, Option<ConfigId>)>>,
 }
 
 impl Clerk {
@@ -35,15 +42,23 @@ impl Clerk {
         let mut outputs = Vec::new();
         for (ticket, request) in self.asked.drain(..) {
             match request {
+                Request::Found(founding) => {
+                    if draft.cluster().is_none() {
+                        draft.create(founding.cluster);
+                    }
+                    proposed.push((ticket, None));
+                }
                 Request::CreateConfig(spec) => {
                     let id = ConfigId::random(&mut self.chance);
                     draft.create(Config { id, spec: *spec, meta: Default::default() });
-                    proposed.push((ticket, id));
+                    proposed.push((ticket, Some(id)));
                 }
                 _ => outputs.push(Output::Answer(ticket, Err(Refusal::invalid("only configs")))),
             }
         }
-        if !proposed.is_empty() {
+        if draft.is_empty() {
+            outputs.extend(proposed.into_iter().map(|(ticket, _)| Output::Answer(ticket, Ok(Answer::Done))));
+        } else {
             self.proposed = Some(proposed);
             outputs.push(Output::Propose(draft.into_changes()));
         }
@@ -62,8 +77,9 @@ impl Machine for Clerk {
             Input::Committed(state) => {
                 self.state = *state;
                 for (ticket, id) in self.proposed.take().unwrap_or_default() {
-                    let config = self.state.configs.get(id).expect("what was proposed is committed");
-                    outputs.push(Output::Answer(ticket, Ok(Answer::Config(Arc::clone(config)))));
+                    let config = |id| self.state.configs.get(id).expect("what was proposed is committed");
+                    let answer = id.map_or(Answer::Done, |id| Answer::Config(Arc::clone(config(id))));
+                    outputs.push(Output::Answer(ticket, Ok(answer)));
                 }
             }
             Input::Session(..) | Input::Signed(..) | Input::Wake => {}
@@ -79,7 +95,45 @@ impl Machine for Clerk {
 
 fn request(name: &str) -> Request {
     let annotations = Annotations { name: name.to_owned(), ..Annotations::default() };
-    Request::CreateConfig(Box::new(ConfigSpec { annotations, data: b"text".to_vec(), ..ConfigSpec::default() }))
+    Request::CreateConfig(Box::new(ConfigSpec {
+        annotations,
+        data: b"text".to_vec(),
+        ..ConfigSpec::default()
+    }))
+}
+
+/// A swarm that stores a snapshot after every 20 entries.
+fn founding() -> Founding {
+    let chance = &mut Chance::from_number(4);
+    let raft =
+        RaftConfig { snapshot_interval: 20, log_entries_for_slow_followers: 5, ..RaftConfig::default() };
+    let cluster = Cluster {
+        id: ClusterId::random(chance),
+        meta: Meta::default(),
+        spec: ClusterSpec { raft, ..ClusterSpec::default() },
+        root_ca: RootCa::default(),
+        network_bootstrap_keys: Vec::new(),
+        encryption_key_lamport_clock: 0,
+        blacklisted_certificates: BTreeMap::new(),
+        unlock_keys: Vec::new(),
+        fips: false,
+        default_address_pool: Vec::new(),
+        subnet_size: 0,
+        vxlan_port: 0,
+    };
+    let node = Node {
+        id: NodeId::random(chance),
+        meta: Meta::default(),
+        spec: NodeSpec::default(),
+        description: None,
+        status: NodeStatus::default(),
+        manager_status: None,
+        attachments: Vec::new(),
+        certificate: Certificate::default(),
+        role: NodeRole::Manager,
+        vxlan_port: 0,
+    };
+    Founding { cluster, node }
 }
 
 /// A manager with its log in this folder, which has founded its group.
@@ -94,7 +148,7 @@ async fn manager(folder: &Path) -> Manager {
         tick: Duration::from_millis(100),
         messages,
     };
-    Manager::start_with(config, crate::manager::Beginning::NewGroup, Clerk::new).await.unwrap()
+    Manager::start_with(config, Some(founding()), Clerk::new).await.unwrap()
 }
 
 async fn create(manager: &Manager, name: &str) -> Arc<Config> {
@@ -145,6 +199,23 @@ async fn what_was_answered_survives_the_machine() {
         assert_eq!(state.configs.get(config.id), Some(&config));
     }
     assert_eq!(second.book().members().borrow().present[&9].addr, "127.0.0.1:2377");
+}
+
+#[tokio::test]
+async fn old_entries_make_way_for_snapshots() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let manager = manager(folder.path()).await;
+        for number in 0..50 {
+            create(&manager, &format!("config-{round}-{number}")).await;
+        }
+        assert!(manager.stop().await);
+    }
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let snapshots = names.iter().filter(|name| name.to_string_lossy().starts_with("snapshot-")).count();
+    assert_eq!((snapshots, names.len()), (1, 2), "{names:?}");
+    let manager = manager(folder.path()).await;
+    assert_eq!(manager.book().state().configs.len(), 150);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
