@@ -23,6 +23,14 @@ pub(crate) struct Endpoints {
     index: u32,
 }
 
+/// What is found in a namespace that an earlier daemon left.
+pub(crate) struct Found {
+    /// The address of its `eth0`.
+    pub(crate) address: Option<Ipv4Addr>,
+    /// New sockets for its name server. A container may have taken the port meanwhile.
+    pub(crate) sockets: io::Result<Sockets>,
+}
+
 impl Endpoints {
     /// For the thread's present network namespace, with the bridge in it. The bridge must be there.
     pub(crate) fn open(bridge: &Bridge) -> io::Result<Self> {
@@ -53,16 +61,20 @@ impl Endpoints {
         })
     }
 
-    /// Looks into a namespace that an earlier daemon left: the address of its `eth0`, and fresh sockets for its name
-    /// server.
-    pub(crate) fn revisit(&self, path: &Path) -> io::Result<(Option<Ipv4Addr>, Sockets)> {
-        self.home.visit(path, || {
+    /// Looks into a namespace that an earlier daemon left. None if it is there no more.
+    pub(crate) fn revisit(&self, path: &Path) -> io::Result<Option<Found>> {
+        let look = || {
             let mut inside = Links::open()?;
             let eth0 = inside.index(GUEST_END)?;
             let addresses = inside.addresses()?;
             let address = addresses.into_iter().find(|(index, ..)| Some(*index) == eth0);
-            Ok((address.map(|(_, address, _)| address), Sockets::open()?))
-        })
+            Ok(Found { address: address.map(|(_, address, _)| address), sockets: Sockets::open() })
+        };
+        match self.home.visit(path, look) {
+            // After a reboot there is no file, or one that nothing is pinned to.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINVAL)) => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     /// Unpins a namespace. Its links go with it, as soon as nobody is in it any more.

@@ -17,14 +17,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::NetworkConfig;
 use crate::endpoint::Endpoints;
 use crate::failure::{AttachError, Kernel};
-use crate::kernel::netlink::Netlink;
+use crate::kernel::netlink::{Netlink, Part};
 use crate::kernel::{conntrack, forward, nft, sysctl};
 use crate::listing::{self, BridgeFacts, LocalNetwork};
 use crate::memory::Memory;
 use crate::plan::{Bridge, Now, Operation, Records, Wanted, diff};
 use crate::pool::Pool;
 use crate::ports::Ports;
-use crate::resolver::Resolver;
+use crate::resolver::{Resolver, Sockets};
 use crate::sandbox::{Interface, Link, Mac, Sandbox, SandboxSpec, Standing};
 use crate::uplink;
 
@@ -62,7 +62,7 @@ pub(crate) struct Keeper {
     config: NetworkConfig,
     memory: Memory,
     endpoints: Endpoints,
-    flows: Netlink,
+    netfilter: Netlink,
     bridge: Bridge,
     pool: Pool,
     ports: Ports,
@@ -93,7 +93,7 @@ impl Keeper {
         let mut keeper = Self {
             memory,
             endpoints,
-            flows: conntrack::open().map_err(Kernel::doing("asking about flows"))?,
+            netfilter: Netlink::open(Part::Netfilter).map_err(Kernel::doing("asking for packet rules"))?,
             pool: Pool::new(bridge.subnet),
             ports: Ports::default(),
             sandboxes: BTreeMap::new(),
@@ -253,20 +253,28 @@ impl Keeper {
     }
 
     /// Takes over what an earlier daemon left: sandboxes that are whole live on, the rest is removed.
+    ///
+    /// What cannot be told apart ends the start: no container may lose its network because of, say, too many open files.
     fn take_over(&mut self) -> io::Result<()> {
         for sandbox in self.memory.all()? {
-            match self.endpoints.revisit(&sandbox.netns) {
-                Ok((address, sockets)) if address == sandbox.address() => {
-                    address.into_iter().for_each(|address| self.pool.note(address));
-                    self.resolver.open(&sandbox.container, sockets);
-                    self.sandboxes.insert(sandbox.container.clone(), sandbox);
-                }
+            match self.endpoints.revisit(&sandbox.netns)? {
+                Some(found) if found.address == sandbox.address() => self.adopt(sandbox, found.sockets),
                 _ => self.memory.forget(&sandbox.container)?,
             }
         }
         let known: BTreeSet<_> = self.sandboxes.values().map(|sandbox| sandbox.netns.clone()).collect();
         let pinned = self.memory.namespaces()?;
         pinned.iter().filter(|path| !known.contains(*path)).try_for_each(|path| self.endpoints.detach(path))
+    }
+
+    fn adopt(&mut self, sandbox: Sandbox, sockets: io::Result<Sockets>) {
+        let container = &sandbox.container;
+        match sockets {
+            Ok(sockets) => self.resolver.open(container, sockets),
+            Err(error) => tracing::warn!(container, %error, "this container has no name server"),
+        }
+        sandbox.address().into_iter().for_each(|address| self.pool.note(address));
+        self.sandboxes.insert(container.clone(), sandbox);
     }
 
     /// Brings what all sandboxes have in common in line with them.
@@ -303,7 +311,8 @@ impl Keeper {
                 Ok(())
             }
             Operation::Load(ruleset) => {
-                nft::load(&ruleset).map_err(Kernel::doing("loading the packet rules"))?;
+                let loaded = nft::load(&mut self.netfilter, &ruleset);
+                loaded.map_err(Kernel::doing("loading the packet rules"))?;
                 self.now.ruleset = Some(ruleset);
                 Ok(())
             }
@@ -316,7 +325,7 @@ impl Keeper {
     }
 
     fn forget(&mut self, address: Ipv4Addr) -> Result<(), Kernel> {
-        conntrack::forget(&mut self.flows, address).map_err(Kernel::doing("forgetting flows"))
+        conntrack::forget(&mut self.netfilter, address).map_err(Kernel::doing("forgetting flows"))
     }
 
     fn networks(&self) -> Vec<LocalNetwork> {
@@ -331,7 +340,8 @@ impl Keeper {
     fn wipe(&mut self) -> Result<(), Kernel> {
         self.retain(&BTreeSet::new());
         self.ports = Ports::default();
-        nft::remove(self.config.instance.table()).map_err(Kernel::doing("removing the packet rules"))?;
+        let removed = nft::remove(&mut self.netfilter, self.config.instance.table());
+        removed.map_err(Kernel::doing("removing the packet rules"))?;
         self.now = Now { bridge: self.now.bridge.clone(), ..Now::default() };
         uplink::remove(&self.bridge)?;
         self.memory.wipe().map_err(Kernel::doing("removing the network's folders"))

@@ -48,6 +48,11 @@ impl Subnet {
         (self.base | !mask(self.prefix)).into()
     }
 
+    /// The fixed bits.
+    pub fn mask(self) -> Ipv4Addr {
+        mask(self.prefix).into()
+    }
+
     /// True if the address lies in it.
     pub fn contains(self, address: Ipv4Addr) -> bool {
         u32::from(address) & mask(self.prefix) == self.base

@@ -7,7 +7,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use super::message::Batch;
-use super::netlink::{Netlink, Part};
+use super::netlink::Netlink;
 
 /// Forgets all flows that a given address answers.
 pub(crate) fn forget(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<()> {
@@ -24,11 +24,6 @@ pub(crate) fn forget(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<(
             filter.number(CTA_FILTER_ORIG_FLAGS, 0).number(CTA_FILTER_REPLY_FLAGS, CTA_FILTER_F_IP_SRC);
         });
     netfilter.perform(batch)
-}
-
-/// For tests: how a conversation about flows is opened.
-pub(crate) fn open() -> io::Result<Netlink> {
-    Netlink::open(Part::Netfilter)
 }
 
 const DELETE: u16 = 1 << 8 | 2;

@@ -53,6 +53,11 @@ impl Batch {
         self.attribute(kind, &value.to_ne_bytes())
     }
 
+    /// One attribute that holds a number in the wire's order.
+    pub(crate) fn big_endian(&mut self, kind: u16, value: u32) -> &mut Self {
+        self.attribute(kind, &value.to_be_bytes())
+    }
+
     /// One attribute that holds a text.
     pub(crate) fn text(&mut self, kind: u16, value: &str) -> &mut Self {
         let mut bytes = value.as_bytes().to_vec();
@@ -68,6 +73,15 @@ impl Batch {
         let length = u16::try_from(self.bytes.len() - start).expect("attributes are short");
         self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
         self
+    }
+
+    /// Marks the last message as one that wants an answer also if it succeeds. Returns its sequence number.
+    pub(crate) fn ask_for_answer(&mut self) -> u32 {
+        let flags = self.last + 6;
+        let present = u16::from_ne_bytes([self.bytes[flags], self.bytes[flags + 1]]);
+        let wanted = present | libc::NLM_F_ACK as u16;
+        self.bytes[flags..flags + 2].copy_from_slice(&wanted.to_ne_bytes());
+        self.count - 1
     }
 
     /// How many messages there are.

@@ -4,6 +4,7 @@
 //! owns the network.
 
 pub(crate) mod conntrack;
+mod expression;
 pub(crate) mod forward;
 pub(crate) mod link;
 mod message;

@@ -60,6 +60,23 @@ impl Netlink {
         refusal.map_or(Ok(()), Err)
     }
 
+    /// Sends a batch that is done as a whole or not at all, and waits for the answer to its message number `last`.
+    pub(crate) fn commit(&mut self, batch: Batch, last: u32) -> io::Result<()> {
+        self.send(batch)?;
+        let mut refusal = None;
+        loop {
+            for reply in self.receive()? {
+                let Some(outcome) = outcome(&reply) else { continue };
+                let refused = outcome.is_err();
+                refusal = refusal.or(outcome.err());
+                // The first message stands for the whole batch: if it is refused, the others are not even read.
+                if reply.sequence == last || (reply.sequence == 0 && refused) {
+                    return refusal.map_or(Ok(()), Err);
+                }
+            }
+        }
+    }
+
     /// Sends one question and hands every answer's kind and body to `hear`.
     pub(crate) fn ask(&mut self, question: Batch, mut hear: impl FnMut(u16, &[u8])) -> io::Result<()> {
         self.send(question)?;

@@ -8,15 +8,19 @@ use std::io;
 
 /// Sets a switch unless it is set already.
 pub(crate) fn set(name: &str, value: &str) -> io::Result<()> {
-    let path = format!("/proc/sys/net/{name}");
+    let path = path(name);
     let present = fs::read_to_string(&path)?;
     if present.split_whitespace().eq(value.split_whitespace()) { Ok(()) } else { fs::write(path, value) }
 }
 
-/// Sets a switch that some kernels do not have.
+/// Sets a switch of a new namespace, where no switch has been touched. Some kernels do not have all of them.
 pub(crate) fn set_if_known(name: &str, value: &str) -> io::Result<()> {
-    match set(name, value) {
+    match fs::write(path(name), value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+fn path(name: &str) -> String {
+    format!("/proc/sys/net/{name}")
 }

@@ -9,7 +9,7 @@ mod mesh;
 pub(crate) mod records;
 pub(crate) mod ruleset;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;

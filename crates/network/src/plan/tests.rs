@@ -51,7 +51,7 @@ fn host_port(host_ip: [u8; 4], host_port: u16) -> HostPort {
     HostPort { protocol: Protocol::Tcp, host_ip: host_ip.into(), host_port, container_port: 22 }
 }
 
-fn three_services() -> Vec<Sandbox> {
+pub(crate) fn three_services() -> Vec<Sandbox> {
     let ports = vec![host_port([0, 0, 0, 0], 2222), host_port([127, 0, 0, 1], 2223)];
     vec![
         sandbox(2, task("web", 1, Protocol::Tcp, 8080)),
@@ -63,7 +63,7 @@ fn three_services() -> Vec<Sandbox> {
     ]
 }
 
-fn wanted(sandboxes: &[Sandbox]) -> Wanted {
+pub(crate) fn wanted(sandboxes: &[Sandbox]) -> Wanted {
     Wanted::of("skep", &bridge(), sandboxes.iter())
 }
 

@@ -253,17 +253,19 @@ fn another_firewall_that_drops_is_opened() {
 #[ignore = "needs root"]
 fn a_hundred_sandboxes_come_and_go_quickly() {
     on_stage(|stage| {
-        let ids: Vec<_> =
-            (0..100).map(|number| format!("{number:064x}").chars().rev().collect::<String>()).collect();
-        let start = (host::clock::now(), cpu());
-        ids.iter().for_each(|id| drop(stage.sandbox(id, plain("many"))));
-        let attached = (host::clock::now(), cpu());
-        ids.iter().for_each(|id| stage.runtime.block_on(stage.network.remove(id)));
-        let detached = (host::clock::now(), cpu());
-        let took = |from: (model::Timestamp, i64), to: (model::Timestamp, i64)| {
-            format!("{:?} wall, {} ms of CPU", to.0.since(from.0), to.1 - from.1)
+        let ids: Vec<String> = (0..100).map(|number| format!("{number:02}").repeat(32)).collect();
+        let measure = |what: &str, work: &dyn Fn(&str)| {
+            let before = (host::clock::now(), cpu());
+            ids.iter().for_each(|id| work(id));
+            let wall = host::clock::since(before.0);
+            println!("100 times {what}: {wall:?}, {} ms of CPU", cpu() - before.1);
         };
-        println!("100 attached: {}; detached: {}", took(start, attached), took(attached, detached));
+        let remove = |id: &str| stage.runtime.block_on(stage.network.remove(id));
+        measure("attach", &|id| drop(stage.sandbox(id, plain("many"))));
+        measure("detach", &remove);
+        measure("attach a task", &|id| drop(stage.sandbox(id, task("many", Protocol::Tcp))));
+        measure("serve", &|id| stage.serve(id));
+        measure("detach a task", &remove);
     });
 }
 
