@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod book;
 pub mod desk;
+pub mod keys;
 mod leader;
 pub mod log;
 mod manager;

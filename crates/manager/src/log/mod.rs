@@ -13,10 +13,14 @@ mod tests;
 mod wal;
 pub(crate) mod writer;
 
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use host::files::{self, Access};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use raft::{Entry, Index, Persist, Position, Snapshot, Stored};
 
 use batch::Batch;
@@ -31,6 +35,12 @@ pub enum LogError {
     #[error("the disk is full: {path} cannot be written; free some space, then it goes on by itself")]
     Full {
         /// The file.
+        path: PathBuf,
+    },
+    /// Another manager uses the folder.
+    #[error("{path} is used by another process; stop it first")]
+    InUse {
+        /// The folder.
         path: PathBuf,
     },
     /// The file system refuses.
@@ -91,6 +101,8 @@ pub struct Log {
     folder: PathBuf,
     keys: Keys,
     wal: Wal,
+    /// Holds the folder for as long as the log is open.
+    _lock: Flock<File>,
 }
 
 impl Log {
@@ -101,10 +113,11 @@ impl Log {
     /// If anything that was acknowledged is not there as it was written.
     pub fn open(folder: &Path, keys: Keys) -> Result<(Self, Stored), LogError> {
         files::make_folder(folder, Access::Private).map_err(|error| LogError::io("making", folder, error))?;
+        let lock = lock(folder)?;
         let (wal, batches) = Wal::open(folder, &keys)?;
         let snapshot = snapshot::latest(folder, &keys)?;
         let stored = replay(folder, batches, snapshot)?;
-        Ok((Self { folder: folder.to_owned(), keys, wal }, stored))
+        Ok((Self { folder: folder.to_owned(), keys, wal, _lock: lock }, stored))
     }
 
     /// Stores what a replica wishes to persist. When it returns, that is on disk.
@@ -159,6 +172,23 @@ impl LogError {
     fn damaged(path: &Path, Damage { offset, what }: Damage) -> Self {
         Self::Damaged { path: path.to_owned(), offset, what }
     }
+}
+
+/// Takes the folder for this process alone. The kernel gives it back, however the process ends.
+fn lock(folder: &Path) -> Result<Flock<File>, LogError> {
+    let path = folder.join("lock");
+    let failed = |error| LogError::io("locking", &path, error);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+        Errno::EWOULDBLOCK => LogError::InUse { path: folder.to_owned() },
+        other => failed(other.into()),
+    })
 }
 
 /// Puts together what the batches say, one after the other.

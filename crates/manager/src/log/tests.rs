@@ -50,9 +50,16 @@ fn three_batches(folder: &Path) -> Vec<Stored> {
     history
 }
 
+/// The files of a log, without its lock.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    paths.filter(|path| !path.ends_with("lock")).collect()
+}
+
 fn only_file(folder: &Path) -> PathBuf {
-    let mut files = fs::read_dir(folder).unwrap();
-    files.next().unwrap().unwrap().path()
+    let files = files(folder);
+    assert_eq!(files.len(), 1, "{files:?}");
+    files[0].clone()
 }
 
 /// The file of a log of three batches, cut behind its last frame; and what was stored.
@@ -72,6 +79,7 @@ fn what_was_stored_is_read_again() {
     let (mut log, stored) = Log::open(folder.path(), keys()).unwrap();
     assert_eq!(&stored, history.last().unwrap());
     log.persist(&persist(4, vec![entry(4, 2, "another four")])).unwrap();
+    drop(log);
     let (_, stored) = Log::open(folder.path(), keys()).unwrap();
     assert_eq!(stored.entries.last(), Some(&entry(4, 2, "another four")));
 }
@@ -137,6 +145,7 @@ fn records_cannot_be_exchanged() {
     for number in 1..=3 {
         log.persist(&persist(number, vec![entry(number, 2, "same length")])).unwrap();
     }
+    drop(log);
     let path = only_file(folder.path());
     let bytes = fs::read(&path).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
@@ -146,6 +155,15 @@ fn records_cannot_be_exchanged() {
         [&bytes[..64], &frames[length..2 * length], &frames[..length], &frames[2 * length..]].concat();
     fs::write(&path, swapped).unwrap();
     assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::Damaged { offset: 64, .. })));
+}
+
+#[test]
+fn two_cannot_use_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(folder.path(), keys()).unwrap();
+    assert!(matches!(Log::open(folder.path(), keys()), Err(LogError::InUse { .. })));
+    drop(log);
+    Log::open(folder.path(), keys()).unwrap();
 }
 
 #[test]
@@ -177,7 +195,8 @@ fn compaction_removes_old_files_and_keeps_the_rest() {
     let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
     log.compact(&snapshot(2), 0).unwrap();
     log.compact(&snapshot(3), 0).unwrap();
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    assert_eq!(files(folder.path()).len(), 2);
+    drop(log);
     let (_, stored) = Log::open(folder.path(), keys()).unwrap();
     assert_eq!(stored.snapshot, Some(snapshot(3)));
     assert_eq!(stored.entries, [entry(4, 2, "entry")]);
@@ -191,6 +210,7 @@ fn a_snapshot_from_the_leader_begins_the_log_anew() {
     let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
     let restart = Persist { snapshot: Some(snapshot(50)), ..persist(50, vec![entry(51, 2, "fifty-one")]) };
     log.persist(&restart).unwrap();
+    drop(log);
     let (_, stored) = Log::open(folder.path(), keys()).unwrap();
     assert_eq!(stored.snapshot, Some(snapshot(50)));
     assert_eq!(stored.entries, [entry(51, 2, "fifty-one")]);
@@ -203,6 +223,7 @@ fn a_changed_snapshot_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
     log.compact(&snapshot(3), 0).unwrap();
+    drop(log);
     let path = only_file(folder.path());
     let bytes = fs::read(&path).unwrap();
     for bit in 0..bytes.len() * 8 {
@@ -225,10 +246,12 @@ fn a_new_key_takes_over() {
     let both = Keys { current: DataKey::new([1; 32]), earlier: vec![keys().current] };
     log.rotate(both.clone()).unwrap();
     log.persist(&persist(2, vec![entry(2, 2, "new")])).unwrap();
+    drop(log);
     let (mut log, stored) = Log::open(folder.path(), both).unwrap();
     assert_eq!(stored.entries, [entry(1, 2, "old"), entry(2, 2, "new")]);
     log.persist(&persist(3, vec![])).unwrap();
     log.compact(&snapshot(1), 0).unwrap();
+    drop(log);
     let (_, stored) = Log::open(folder.path(), Keys::only(DataKey::new([1; 32]))).unwrap();
     assert_eq!(stored.entries, [entry(2, 2, "new")]);
 }
