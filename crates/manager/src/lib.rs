@@ -13,6 +13,7 @@ pub mod log;
 mod manager;
 pub mod members;
 mod replica;
+pub mod services;
 mod signer;
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use ask::Ask;
 pub use manager::{Group, Manager, ManagerConfig, StartError};
 pub use members::Members;
 pub use replica::Leadership;
+pub use services::Services;

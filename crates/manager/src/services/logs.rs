@@ -1,0 +1,272 @@
+//! Brings what tasks write to whoever wants to read it (`control.md` section 15).
+//!
+//! In: subscriptions of readers, and lines that nodes publish. Out: each node is told of the subscriptions that
+//! concern its tasks; lines find their reader. Nothing is kept: a reader who is slow slows the nodes down, and
+//! one who goes away is forgotten.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use model::{NodeId, SessionId, Task, TaskState};
+use store::State;
+use tokio::sync::{mpsc, watch};
+use tonic::{Request, Response, Status, Streaming};
+use wire::proto;
+use wire::proto::{log_broker_server, logs_server};
+
+use super::Book;
+use super::guard::{Guard, MANAGERS, NODES};
+
+/// Messages that wait for a reader.
+const MESSAGES_MAX: usize = 64;
+
+/// Names a subscription on the wire. It is drawn like other ids.
+type SubscriptionId = SessionId;
+type Subscriptions = BTreeMap<SubscriptionId, Arc<Wish>>;
+type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// All who read. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct LogBroker {
+    subscriptions: Arc<watch::Sender<Subscriptions>>,
+}
+
+/// Whose lines are wanted: of these services, nodes or tasks.
+pub type LogSelector = proto::LogSelector;
+
+/// What a reader wants, and the nodes' end of it.
+#[derive(Debug)]
+struct Wish {
+    selector: LogSelector,
+    options: proto::LogSubscriptionOptions,
+    parts: mpsc::Sender<Part>,
+}
+
+/// What a node brings.
+#[derive(Debug)]
+enum Part {
+    Lines(Vec<proto::LogMessage>),
+    /// This node has no more.
+    End(NodeId),
+}
+
+/// A reader's end of a subscription. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct LogSubscription {
+    id: SubscriptionId,
+    broker: LogBroker,
+    parts: mpsc::Receiver<Part>,
+    waiting_for: Option<BTreeSet<NodeId>>,
+}
+
+impl LogBroker {
+    /// Subscribes to what the selected tasks write. Without `follow`, only of those that have started, and it ends.
+    ///
+    /// # Errors
+    /// If nothing is selected.
+    pub fn subscribe(
+        &self,
+        state: &State,
+        selector: LogSelector,
+        options: proto::LogSubscriptionOptions,
+    ) -> Result<LogSubscription, Status> {
+        let proto::LogSelector { service_ids, node_ids, task_ids } = &selector;
+        if service_ids.is_empty() && node_ids.is_empty() && task_ids.is_empty() {
+            return Err(Status::invalid_argument("log selector must not be empty"));
+        }
+        let mut chance = host::chance::chance().map_err(|error| Status::internal(error.to_string()))?;
+        let id = SubscriptionId::random(&mut chance);
+        let selected = || state.tasks.iter().filter(|task| selects(&selector, task));
+        let waiting_for =
+            (!options.follow).then(|| selected().filter_map(|task| task.node_id).collect::<BTreeSet<_>>());
+        let (parts, receiver) = mpsc::channel(MESSAGES_MAX);
+        let wish = Arc::new(Wish { selector, options, parts });
+        self.subscriptions.send_modify(|all| {
+            all.insert(id, wish);
+        });
+        Ok(LogSubscription { id, broker: self.clone(), parts: receiver, waiting_for })
+    }
+
+    fn wish(&self, id: &str) -> Option<Arc<Wish>> {
+        let id = id.parse().ok()?;
+        self.subscriptions.borrow().get(&id).cloned()
+    }
+}
+
+impl LogSubscription {
+    /// The next lines; `None` when there are no more.
+    pub async fn next(&mut self) -> Option<Vec<proto::LogMessage>> {
+        loop {
+            if self.waiting_for.as_ref().is_some_and(BTreeSet::is_empty) {
+                return None;
+            }
+            match self.parts.recv().await? {
+                Part::Lines(lines) => return Some(lines),
+                Part::End(node) => {
+                    if let Some(waiting_for) = &mut self.waiting_for {
+                        waiting_for.remove(&node);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for LogSubscription {
+    fn drop(&mut self) {
+        self.broker.subscriptions.send_modify(|all| {
+            all.remove(&self.id);
+        });
+    }
+}
+
+/// Both services.
+#[derive(Clone, Debug)]
+pub(super) struct Logs {
+    guard: Guard,
+    broker: LogBroker,
+    book: Book,
+}
+
+impl Logs {
+    pub(super) fn new(guard: Guard, broker: LogBroker, book: Book) -> Self {
+        Self { guard, broker, book }
+    }
+}
+
+#[tonic::async_trait]
+impl logs_server::Logs for Logs {
+    type SubscribeLogsStream = BoxStream<proto::SubscribeLogsMessage>;
+
+    async fn subscribe_logs(
+        &self,
+        request: Request<proto::SubscribeLogsRequest>,
+    ) -> Result<Response<Self::SubscribeLogsStream>, Status> {
+        self.guard.allow(&request, MANAGERS)?;
+        let proto::SubscribeLogsRequest { selector, options } = request.into_inner();
+        let selector = selector.ok_or_else(|| Status::invalid_argument("log selector must be provided"))?;
+        let state = self.book.borrow().clone();
+        let subscription = self.broker.subscribe(&state, selector, options.unwrap_or_default())?;
+        let messages = futures_util::stream::unfold(subscription, |mut subscription| async {
+            let messages = subscription.next().await?;
+            Some((Ok(proto::SubscribeLogsMessage { messages }), subscription))
+        });
+        Ok(Response::new(Box::pin(messages)))
+    }
+}
+
+#[tonic::async_trait]
+impl log_broker_server::LogBroker for Logs {
+    type ListenSubscriptionsStream = BoxStream<proto::SubscriptionMessage>;
+
+    async fn listen_subscriptions(
+        &self,
+        request: Request<proto::ListenSubscriptionsRequest>,
+    ) -> Result<Response<Self::ListenSubscriptionsStream>, Status> {
+        let caller = self.guard.allow(&request, NODES)?;
+        let listener = Listener {
+            node: caller.node,
+            known: BTreeSet::new(),
+            subscriptions: self.broker.subscriptions.subscribe(),
+            book: self.book.clone(),
+            news: VecDeque::new(),
+        };
+        let messages = futures_util::stream::unfold(listener, |mut listener| async {
+            let message = listener.next().await?;
+            Some((Ok(message), listener))
+        });
+        Ok(Response::new(Box::pin(messages)))
+    }
+
+    async fn publish_logs(
+        &self,
+        request: Request<Streaming<proto::PublishLogsMessage>>,
+    ) -> Result<Response<proto::PublishLogsResponse>, Status> {
+        let caller = self.guard.allow(&request, NODES)?;
+        let mut messages = request.into_inner();
+        while let Some(message) = messages.message().await? {
+            let proto::PublishLogsMessage { subscription_id, messages, close } = message;
+            let Some(wish) = self.broker.wish(&subscription_id) else { break };
+            let of_others = |line: &proto::LogMessage| {
+                line.context.as_ref().is_some_and(|context| context.node_id != caller.node.as_str())
+            };
+            if messages.iter().any(of_others) {
+                return Err(Status::permission_denied("a node publishes what its own tasks write only"));
+            }
+            let part = if close { Part::End(caller.node) } else { Part::Lines(messages) };
+            if wish.parts.send(part).await.is_err() || close {
+                break;
+            }
+        }
+        Ok(Response::new(proto::PublishLogsResponse {}))
+    }
+}
+
+/// Tells one node which subscriptions concern it.
+struct Listener {
+    node: NodeId,
+    known: BTreeSet<SubscriptionId>,
+    subscriptions: watch::Receiver<Subscriptions>,
+    book: Book,
+    news: VecDeque<proto::SubscriptionMessage>,
+}
+
+impl Listener {
+    /// The next thing to tell the node; `None` when this manager ends.
+    async fn next(&mut self) -> Option<proto::SubscriptionMessage> {
+        loop {
+            if self.news.is_empty() {
+                self.look();
+            }
+            if let Some(message) = self.news.pop_front() {
+                return Some(message);
+            }
+            let is_read = !self.subscriptions.borrow().is_empty();
+            tokio::select! {
+                Ok(()) = self.subscriptions.changed() => {}
+                // Only while somebody reads can a new task matter.
+                Ok(()) = self.book.changed(), if is_read => {}
+                else => return None,
+            }
+        }
+    }
+
+    /// Subscriptions that began to concern this node, and those that ended.
+    fn look(&mut self) {
+        let all = self.subscriptions.borrow_and_update().clone();
+        let state = self.book.borrow_and_update().clone();
+        for (id, wish) in &all {
+            if !self.known.contains(id) && self.is_concerned(&state, &wish.selector) {
+                self.known.insert(*id);
+                self.news.push_back(proto::SubscriptionMessage {
+                    id: id.to_string(),
+                    selector: Some(wish.selector.clone()),
+                    options: Some(wish.options.clone()),
+                    close: false,
+                });
+            }
+        }
+        let ended: Vec<_> = self.known.iter().copied().filter(|id| !all.contains_key(id)).collect();
+        for id in ended {
+            self.known.remove(&id);
+            let ended = proto::SubscriptionMessage { id: id.to_string(), close: true, ..Default::default() };
+            self.news.push_back(ended);
+        }
+    }
+
+    fn is_concerned(&self, state: &State, selector: &LogSelector) -> bool {
+        state.tasks_on(self.node).any(|task| selects(selector, task))
+    }
+}
+
+/// A task is selected by its service, its node or its own id; one that never started has written nothing.
+fn selects(selector: &LogSelector, task: &Task) -> bool {
+    let proto::LogSelector { service_ids, node_ids, task_ids } = selector;
+    let named = |ids: &[String], id: Option<&str>| id.is_some_and(|id| ids.iter().any(|other| other == id));
+    task.status.state >= TaskState::Starting
+        && (named(task_ids, Some(task.id.as_str()))
+            || named(service_ids, task.service_id.as_ref().map(|id| id.as_str()))
+            || named(node_ids, task.node_id.as_ref().map(|id| id.as_str())))
+}
