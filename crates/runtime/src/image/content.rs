@@ -34,10 +34,6 @@ impl Content {
         self.blobs.join(digest.hex())
     }
 
-    pub(crate) fn contains(&self, digest: &Digest) -> bool {
-        self.path(digest).is_file()
-    }
-
     pub(crate) fn open_blob(&self, digest: &Digest) -> io::Result<File> {
         File::open(self.path(digest))
     }

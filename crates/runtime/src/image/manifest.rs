@@ -11,7 +11,7 @@ use crate::image::error::ImageError;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Manifest {
     /// One image.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// The same image for several platforms.
     Index(Vec<Descriptor>),
 }
@@ -122,7 +122,7 @@ impl Manifest {
                 if layers.len() > crate::image::config::LAYERS_MAX {
                     return Err(ImageError::invalid("invalid manifest: it has too many layers"));
                 }
-                Ok(Self::Image(ImageManifest { schema_version, media_type, config, layers }))
+                Ok(Self::Image(Box::new(ImageManifest { schema_version, media_type, config, layers })))
             }
             (None, None, Some(manifests)) => Ok(Self::Index(manifests)),
             _ => {

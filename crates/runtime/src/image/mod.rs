@@ -24,6 +24,8 @@ mod remove;
 mod shelf;
 mod show;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 use std::io;

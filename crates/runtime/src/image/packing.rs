@@ -26,7 +26,7 @@ pub(crate) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { bytes: 256 << 30, ratio: 250, ratio_from: 256 << 20, entries: 2_000_000 }
+        Self { bytes: 256 << 30, ratio: 250, ratio_from: 128 << 20, entries: 2_000_000 }
     }
 }
 

@@ -14,6 +14,7 @@ use model::image::ImageRef;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 use crate::image::catalog;
 use crate::image::config::ImageDocument;
@@ -188,7 +189,7 @@ impl Pull {
     /// The image of the wanted platform.
     async fn image_of(&self, session: &Session, manifest: Manifest) -> Result<ImageManifest, ImageError> {
         let entries = match manifest {
-            Manifest::Image(image) => return Ok(image),
+            Manifest::Image(image) => return Ok(*image),
             Manifest::Index(entries) => entries,
         };
         let platform = self.options.platform.clone().unwrap_or_else(Platform::here);
@@ -199,7 +200,7 @@ impl Pull {
             return Err(ImageError::new(ImageErrorKind::NotFound, message));
         };
         match session.manifest(Some(entry.digest)).await?.0 {
-            Manifest::Image(image) => Ok(image),
+            Manifest::Image(image) => Ok(*image),
             Manifest::Index(_) => Err(ImageError::invalid("invalid manifest: an index leads to an index")),
         }
     }
@@ -249,26 +250,38 @@ impl Pull {
         for waiting in wanted.iter().skip(LAYERS_AT_A_TIME) {
             self.progress.about(&waiting.blob.digest.short(), "Waiting");
         }
-        let fetched = stream::iter(wanted).map(|layer| self.fetch_layer(session, layer));
-        fetched.buffer_unordered(LAYERS_AT_A_TIME).try_collect::<()>().await
+        let stop = CancellationToken::new();
+        let fetched = stream::iter(wanted).map(|layer| self.fetch_layer(session, layer, &stop));
+        let outcomes: Vec<_> = fetched.buffer_unordered(LAYERS_AT_A_TIME).collect().await;
+        outcomes.into_iter().collect()
     }
 
-    async fn fetch_layer(&self, session: &Session, layer: Wanted) -> Result<(), ImageError> {
+    /// Fetches one layer; the first that fails stops the others, and all are waited for.
+    async fn fetch_layer(
+        &self,
+        session: &Session,
+        layer: Wanted,
+        stop: &CancellationToken,
+    ) -> Result<(), ImageError> {
         let _slot = self.slots.acquire().await.expect("the slots are never closed");
         let Wanted { chain, diff_id, blob } = layer;
-        let short = blob.digest.short();
         let (feeder, feed) = feed();
         let shelf = Arc::clone(&self.shelf);
         let promised = blob.digest;
         let work = blocking(move || receive(&shelf, feed, (chain, diff_id, promised)));
-        let (sent, received) = tokio::join!(self.send(session, &blob, feeder), work);
+        let sending = stop.run_until_cancelled(self.send(session, &blob, feeder));
+        let (sent, received) = tokio::join!(sending, work);
+        let stopped = || ImageError::new(ImageErrorKind::Registry, "another layer could not be fetched");
         // A transfer that broke explains a layer that could not be read, but not the other way round.
-        sent?;
-        match received? {
-            Received::Whole => self.progress.about(&short, "Pull complete"),
-            Received::Other(found) => return Err(session.lie(promised, found)),
+        let outcome =
+            sent.unwrap_or_else(|| Err(stopped())).and(received).and_then(|received| match received {
+                Received::Whole => Ok(self.progress.about(&promised.short(), "Pull complete")),
+                Received::Other(found) => Err(session.lie(promised, found)),
+            });
+        if outcome.is_err() {
+            stop.cancel();
         }
-        Ok(())
+        outcome
     }
 
     /// Downloads a layer into a feed, from where it broke off again and again.
@@ -288,7 +301,7 @@ impl Pull {
                 }
                 Err(_) => {
                     self.progress.about(&short, "Retrying");
-                    tokio::time::sleep(RETRY_DELAY * attempts).await;
+                    tokio::time::sleep(RETRY_DELAY * attempts + jitter()).await;
                 }
             }
         }
@@ -311,6 +324,11 @@ impl Pull {
         })
         .await
     }
+}
+
+/// Keeps machines that were cut off together from coming back together.
+fn jitter() -> Duration {
+    Duration::from_millis(host::chance::bytes::<1>().map_or(0, |[byte]| byte.into()))
 }
 
 enum Sent {
