@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +19,7 @@ use crate::config::NetworkConfig;
 use crate::endpoint::Endpoints;
 use crate::failure::{AttachError, Kernel};
 use crate::kernel::netlink::{Netlink, Part};
+use crate::kernel::news::{self, News};
 use crate::kernel::{conntrack, forward, nft, sysctl};
 use crate::listing::{self, BridgeFacts, LocalNetwork};
 use crate::memory::Memory;
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     List(Answer<Vec<Sandbox>>),
     /// Say what users see.
     Networks(Answer<Vec<LocalNetwork>>),
+    /// Somebody else changed this host's packet rules.
+    LookAgain(Vec<News>),
     /// Do no more.
     End(End),
 }
@@ -109,6 +113,12 @@ impl Keeper {
         Ok(keeper)
     }
 
+    /// Somebody who notices what others do to the packet rules.
+    pub(crate) fn watch(&self) -> Result<(OwnedFd, u32), Kernel> {
+        let doing = || Kernel::doing("watching the packet rules");
+        Ok((news::open().map_err(doing())?, self.netfilter.number().map_err(doing())?))
+    }
+
     /// Does as it is told until nobody can tell it anything any more, or it is told to stop.
     pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         while let Some(first) = commands.blocking_recv() {
@@ -158,9 +168,23 @@ impl Keeper {
             }
             Command::List(answer) => drop(answer.send(self.sandboxes.values().cloned().collect())),
             Command::Networks(answer) => drop(answer.send(self.networks())),
+            Command::LookAgain(news) => self.look_again(&news),
             Command::End(end) => return ControlFlow::Break(end),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Rules that are gone are loaded again when everything is brought in line.
+    fn look_again(&mut self, news: &[News]) {
+        if news.contains(&News::TableGone) {
+            tracing::info!("somebody removed the packet rules; they are loaded again");
+            self.now.ruleset = None;
+        }
+        if news.contains(&News::OtherFirewall)
+            && let Err(error) = self.perform(Operation::OpenForward(self.bridge.clone()))
+        {
+            tracing::warn!(%error, "packets of containers may be stopped on this host");
+        }
     }
 
     fn attach(&mut self, container: String, spec: SandboxSpec, answer: Answer<Result<Sandbox, AttachError>>) {

@@ -18,10 +18,12 @@ mod network;
 pub mod plan;
 mod pool;
 mod ports;
+mod readiness;
 mod resolver;
 mod sandbox;
 mod subnet;
 mod uplink;
+mod watch;
 
 pub use config::{Instance, NetworkConfig, NotAnInstance};
 pub use failure::{AttachError, Kernel};

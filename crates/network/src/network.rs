@@ -16,6 +16,7 @@ use crate::listing::LocalNetwork;
 use crate::plan::Records;
 use crate::resolver::Resolver;
 use crate::sandbox::{Sandbox, SandboxSpec, Standing};
+use crate::watch::Watch;
 
 /// This host's network.
 ///
@@ -29,7 +30,7 @@ pub struct Network {
 impl Network {
     /// Finds or makes the bridge and takes over the sandboxes an earlier daemon left, without disturbing them.
     ///
-    /// The name server ends with `shutdown`; the rest when the last handle is dropped.
+    /// The name server and whoever watches the packet rules end with `shutdown`; the rest when the last handle is dropped.
     ///
     /// # Errors
     /// If the kernel refuses, as it does without the right to administer networks.
@@ -39,16 +40,19 @@ impl Network {
             .map_err(Kernel::doing("starting the name server"))?;
         let (commands, heard) = mpsc::channel(WAITING_MAX);
         let (started, outcome) = oneshot::channel();
+        let table = config.instance.table().to_owned();
         let work = move || match Keeper::start(config, Neighbours { resolver, records }) {
             Ok(keeper) => {
-                drop(started.send(Ok(())));
+                drop(started.send(keeper.watch()));
                 keeper.run(heard);
             }
             Err(error) => drop(started.send(Err(error))),
         };
         let thread = std::thread::Builder::new().name("network".to_owned()).stack_size(STACK);
         thread.spawn(work).map_err(Kernel::doing("starting the network's thread"))?;
-        outcome.await.expect("the thread says how it began")?;
+        let (socket, own) = outcome.await.expect("the thread says how it began")?;
+        let watch = Watch::new(socket, table, own).map_err(Kernel::doing("watching the packet rules"))?;
+        shutdown.spawn(watch.run(shutdown.token().clone(), commands.downgrade()));
         Ok(Self { commands })
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Batch {
 pub(crate) struct Reply<'a> {
     pub(crate) kind: u16,
     pub(crate) sequence: u32,
+    /// Whose request it answers or tells of: the number of a socket.
+    pub(crate) socket: u32,
     pub(crate) body: &'a [u8],
 }
 
@@ -113,7 +115,12 @@ pub(crate) fn replies(mut bytes: &[u8]) -> impl Iterator<Item = Reply<'_>> {
     std::iter::from_fn(move || {
         let length = u32_at(bytes, 0)? as usize;
         let whole = bytes.get(..length).filter(|whole| whole.len() >= 16)?;
-        let reply = Reply { kind: u16_at(whole, 4)?, sequence: u32_at(whole, 8)?, body: &whole[16..] };
+        let reply = Reply {
+            kind: u16_at(whole, 4)?,
+            sequence: u32_at(whole, 8)?,
+            socket: u32_at(whole, 12)?,
+            body: &whole[16..],
+        };
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or(&[]);
         Some(reply)
     })

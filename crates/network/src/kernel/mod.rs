@@ -10,5 +10,6 @@ pub(crate) mod link;
 mod message;
 pub(crate) mod netlink;
 pub(crate) mod netns;
+pub(crate) mod news;
 pub(crate) mod nft;
 pub(crate) mod sysctl;

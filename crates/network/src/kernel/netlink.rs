@@ -11,8 +11,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt,
-    socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, recv, send,
+    setsockopt, socket, sockopt,
 };
 
 use super::message::{Batch, Reply, replies, u32_at};
@@ -42,6 +42,11 @@ impl Netlink {
         let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
         Ok(Self { socket, buffer: vec![0; BUFFER] })
+    }
+
+    /// The kernel's number of this conversation, by which it tells others who changed something.
+    pub(crate) fn number(&self) -> io::Result<u32> {
+        Ok(getsockname::<NetlinkAddr>(self.socket.as_raw_fd())?.pid())
     }
 
     /// Sends a batch in which every message asks for an acknowledgement, and waits for all of them.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,13 @@ use super::answer::{Verdict, judge, refuse};
 use super::forward::{self, Way};
 use super::sockets::Sockets;
 use crate::plan::Records;
+use crate::readiness::watched;
 
 /// The name server of all sandboxes.
 pub(super) struct Server {
-    ready: AsyncFd<Readiness>,
+    /// All sockets of all sandboxes as one thing to wait for.
+    epoll: Epoll,
+    ready: AsyncFd<OwnedFd>,
     guests: BTreeMap<u64, Guest>,
     numbers: BTreeMap<String, u64>,
     last_number: u64,
@@ -53,25 +56,6 @@ struct Guest {
     tcp: TcpListener,
 }
 
-/// All sockets of all sandboxes as one thing to wait for.
-struct Readiness(Epoll);
-
-impl AsRawFd for Readiness {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.0.as_raw_fd()
-    }
-}
-
-impl Readiness {
-    fn watched() -> io::Result<AsyncFd<Self>> {
-        let readiness = Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
-        // SAFETY: `as_raw_fd` names the descriptor that the value owns, always the same one, open until it is dropped.
-        #[expect(unsafe_code, reason = "tokio cannot see that the descriptor is owned")]
-        let watched = unsafe { AsyncFd::register(readiness) };
-        Ok(watched?)
-    }
-}
-
 impl Server {
     /// A name server without sandboxes.
     pub(super) fn new(
@@ -86,8 +70,10 @@ impl Server {
             shutdown,
             chance: host::chance::chance()?,
         };
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         Ok(Self {
-            ready: Readiness::watched()?,
+            ready: watched(epoll.0.try_clone()?)?,
+            epoll,
             guests: BTreeMap::new(),
             numbers: BTreeMap::new(),
             last_number: 0,
@@ -106,7 +92,7 @@ impl Server {
                     Some(change) => self.apply(change),
                     None => return,
                 },
-                questions = Self::questions(&self.ready) => self.answer_all(questions),
+                questions = Self::questions(&self.ready, &self.epoll) => self.answer_all(questions),
             }
         }
     }
@@ -127,9 +113,8 @@ impl Server {
         let Sockets { udp, tcp } = sockets;
         self.last_number += 1;
         let number = self.last_number;
-        let epoll = &self.ready.get_ref().0;
-        epoll.add(&udp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Udp)))?;
-        epoll.add(&tcp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Tcp)))?;
+        self.epoll.add(&udp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Udp)))?;
+        self.epoll.add(&tcp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Tcp)))?;
         self.guests.insert(number, Guest { container: container.into(), udp: Arc::new(udp), tcp });
         self.numbers.insert(container.to_owned(), number);
         Ok(())
@@ -138,18 +123,17 @@ impl Server {
     fn close(&mut self, container: &str) {
         let number = self.numbers.remove(container);
         let Some(guest) = number.and_then(|number| self.guests.remove(&number)) else { return };
-        let epoll = &self.ready.get_ref().0;
-        for outcome in [epoll.delete(&guest.udp), epoll.delete(&guest.tcp)] {
+        for outcome in [self.epoll.delete(&guest.udp), self.epoll.delete(&guest.tcp)] {
             outcome.expect("the sockets of a guest are waited for");
         }
     }
 
     /// Waits until somebody asks; says who.
-    async fn questions(ready: &AsyncFd<Readiness>) -> Vec<u64> {
+    async fn questions(ready: &AsyncFd<OwnedFd>, epoll: &Epoll) -> Vec<u64> {
         let mut events = [EpollEvent::empty(); TURN];
         loop {
             let Ok(mut guard) = ready.readable().await else { return Vec::new() };
-            let found = guard.try_io(|ready| match ready.get_ref().0.wait(&mut events, EpollTimeout::ZERO) {
+            let found = guard.try_io(|_| match epoll.wait(&mut events, EpollTimeout::ZERO) {
                 Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
                 found => Ok(found.unwrap_or(0)),
             });

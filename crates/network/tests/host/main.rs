@@ -251,6 +251,25 @@ fn another_firewall_that_drops_is_opened() {
 
 #[test]
 #[ignore = "needs root"]
+fn what_others_do_to_the_rules_is_made_good() {
+    on_stage(|stage| {
+        let outside = outside();
+        server(&outside, 7000, "out");
+        let one = stage.sandbox("aaaaaaaaaaaa1", published("one", Protocol::Tcp, 8081));
+        server(&one.netns, 80, "one");
+        run("nft flush ruleset");
+        stage.until(|| call("192.0.2.1:8081") == "one 192.0.2.1");
+        run("iptables -N DOCKER-USER; iptables -P FORWARD DROP; iptables -A FORWARD -j DOCKER-USER");
+        let netns = one.netns.clone();
+        stage.until(move || within(&netns, || call("192.0.2.9:7000")) == "out 192.0.2.1");
+        assert!(run("iptables -S DOCKER-USER").contains("-A DOCKER-USER -i stage0 -j ACCEPT"));
+        stage.runtime.block_on(stage.network.wipe()).unwrap();
+        assert_eq!(run("iptables -S DOCKER-USER"), "-N DOCKER-USER\n");
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_hundred_sandboxes_come_and_go_quickly() {
     on_stage(|stage| {
         let ids: Vec<String> = (0..100).map(|number| format!("{number:02}").repeat(32)).collect();

@@ -71,6 +71,15 @@ impl Stage {
         self.runtime.block_on(async { tokio::task::spawn_blocking(work).await.unwrap() })
     }
 
+    /// Looks until something is so, while the daemon goes on.
+    pub(crate) fn until(&self, so: impl Fn() -> bool + Send + 'static) {
+        let start = host::clock::now();
+        let looks = std::iter::repeat_with(so);
+        let patient = move || host::clock::since(start) < model::Duration::from_secs(10);
+        let found = self.meanwhile(move || looks.take_while(|_| patient()).any(|so| so));
+        assert!(found, "it does not come to be so");
+    }
+
     /// What `skep-network` answers to a question in a container.
     pub(crate) fn resolve(&self, netns: &Path, name: &str) -> Vec<Ipv4Addr> {
         let (netns, name) = (netns.to_owned(), name.to_owned());
