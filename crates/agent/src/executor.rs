@@ -7,8 +7,10 @@ use model::node::NodeDescription;
 use model::spec::resources::{Platform, Resources};
 use model::task::ContainerStatus;
 use model::{Node, Task};
+use tokio::sync::mpsc;
 
 use crate::dependencies::Dependencies;
+use crate::logs::{LogLine, LogWish};
 
 /// Whatever can run tasks.
 ///
@@ -33,6 +35,16 @@ pub trait Executor: Send + Sync + 'static {
     fn stop(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
     /// Leaves nothing of it on this node.
     fn remove(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+    /// Sends what it wrote and, if wished, what it goes on to write; ends when there is no more. What keeps no
+    /// output has none to send.
+    fn logs(
+        &self,
+        _task: &Task,
+        _wish: &LogWish,
+        _lines: mpsc::Sender<LogLine>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// Runs nothing, at once: for trials of scale without containers.

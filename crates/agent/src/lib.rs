@@ -6,21 +6,24 @@
 mod certificate;
 mod dependencies;
 mod executor;
+mod logs;
 mod memory;
 mod reports;
 mod session;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::{Chance, Duration, NodeId};
+use model::{Chance, Duration, NodeId, Task, TaskId};
 use pki::Identity;
 use tokio::sync::{mpsc, watch};
 
 pub use certificate::{CertificateError, Credentials};
 pub use dependencies::Dependencies;
 pub use executor::{Executor, NullExecutor};
+pub use logs::{LogLine, LogStream, LogWish};
 pub use memory::MemoryError;
 pub use session::News;
 
@@ -44,7 +47,11 @@ pub struct AgentConfig {
 pub struct Agent {
     shutdown: host::shutdown::Shutdown,
     news: watch::Receiver<Option<Arc<News>>>,
+    tasks: watch::Receiver<Tasks>,
 }
+
+/// The tasks of this node, as it sees them.
+pub type Tasks = BTreeMap<TaskId, Arc<Task>>;
 
 /// Inputs that wait for the worker: statuses of steps and differences of assignments.
 const INPUTS_WAITING_MAX: usize = 4096;
@@ -66,15 +73,23 @@ impl Agent {
 
         let hands =
             worker::Hands::new(Arc::clone(&executor), Arc::clone(&dependencies), Arc::clone(&reports));
+        let tasks = hands.tasks();
+        let readers = logs::Readers { executor: Arc::clone(&executor), tasks: tasks.clone() };
         shutdown.spawn(hands.run(memory, received, shutdown.token().clone()));
-        let speaker = session::Speaker { config, executor, inputs, reports, dependencies, news: tell_news };
+        let speaker =
+            session::Speaker { config, executor, inputs, reports, dependencies, readers, news: tell_news };
         shutdown.spawn(speaker.run(shutdown.token().clone()));
-        Ok(Self { shutdown, news })
+        Ok(Self { shutdown, news, tasks })
     }
 
     /// What the managers last said of this node and of themselves; `None` before the first session.
     pub fn news(&self) -> watch::Receiver<Option<Arc<News>>> {
         self.news.clone()
+    }
+
+    /// The tasks of this node as it sees them, whenever they change.
+    pub fn tasks(&self) -> watch::Receiver<Tasks> {
+        self.tasks.clone()
     }
 
     /// Ends all conversations. Tasks go on.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use control::worker::{Done, Failure, Input, Output, Step, Worker};
 use host::{clock, pump};
 use model::{Machine, Task, TaskId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::Tasks;
 use crate::dependencies::Dependencies;
 use crate::executor::Executor;
 use crate::memory::Memory;
@@ -24,6 +25,7 @@ pub(crate) struct Hands<E> {
     executor: Arc<E>,
     dependencies: Arc<Dependencies>,
     reports: Arc<Reports>,
+    tasks: watch::Sender<Tasks>,
     steps: JoinSet<(TaskId, Step, Result<Done, Failure>)>,
     cancellations: BTreeMap<TaskId, CancellationToken>,
 }
@@ -37,9 +39,15 @@ impl<E: Executor> Hands<E> {
             executor,
             dependencies,
             reports,
+            tasks: watch::Sender::default(),
             steps: JoinSet::new(),
             cancellations: BTreeMap::new(),
         }
+    }
+
+    /// The tasks as the machine has them, whenever they change.
+    pub(crate) fn tasks(&self) -> watch::Receiver<Tasks> {
+        self.tasks.subscribe()
     }
 
     /// Takes up the remembered tasks, then obeys until it is stopped. Steps under way are dropped; tasks go on.
@@ -94,8 +102,15 @@ impl<E: Executor> Hands<E> {
                 self.reports.put(task, status);
                 Ok(())
             }
-            Output::Remember(task) => memory.remember(&task),
-            Output::Forget(task) => memory.forget(task),
+            Output::Remember(task) => {
+                let kept = memory.remember(&task);
+                self.tasks.send_modify(|tasks| drop(tasks.insert(task.id, task)));
+                kept
+            }
+            Output::Forget(task) => {
+                self.tasks.send_modify(|tasks| drop(tasks.remove(&task)));
+                memory.forget(task)
+            }
         };
         if let Err(error) = kept {
             // A task that is not remembered is told again by the managers after a restart.

@@ -40,6 +40,7 @@ const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
 
 /// A conversation in which this node is registered.
 pub(super) struct Conversation {
+    channel: Channel,
     client: DispatcherClient<Channel>,
     session: SessionId,
     description: NodeDescription,
@@ -56,7 +57,7 @@ impl Conversation {
         let early = |why: &dyn std::fmt::Display| Broken::Early(format!("{manager}: {why}"));
         let tls = speaker.config.identity.borrow_and_update().client_tls().map_err(|error| early(&error))?;
         let channel = channel::connect(manager, MANAGER_NAME, tls).await.map_err(|error| early(&error))?;
-        let mut client = DispatcherClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut client = DispatcherClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let description = speaker.describe().await;
         let request = SessionRequest {
             description: Some(description.to_wire()),
@@ -73,7 +74,7 @@ impl Conversation {
             answered.map_err(|_| early(&"no answer"))?.map_err(|status| early(&status))?;
         let (session, news) = translate::news(first).map_err(|error| early(&error))?;
         speaker.take_in(news).await;
-        Ok(Self { client, session, description, messages })
+        Ok(Self { channel, client, session, description, messages })
     }
 
     /// The session's id.
@@ -83,7 +84,7 @@ impl Conversation {
 
     /// Speaks and listens until something breaks.
     pub(super) async fn hold<E: Executor>(self, speaker: &mut Speaker<E>) -> Broken {
-        let Self { client, session, description, mut messages } = self;
+        let Self { channel, client, session, description, mut messages } = self;
         let session = session.to_string();
         if speaker.inputs.send(Input::Reconnected).await.is_err() {
             return Broken::AfterRegistration("the worker is gone".to_owned());
@@ -93,7 +94,8 @@ impl Conversation {
         let assignments = assignments(client.clone(), &session, speaker);
         let reports = reports(client.clone(), &session, speaker);
         let changes = speaker.changes(&description);
-        tokio::pin!(heartbeats, assignments, reports, changes);
+        let logs = speaker.readers.answer(channel);
+        tokio::pin!(heartbeats, assignments, reports, changes, logs);
         loop {
             let news = tokio::select! {
                 message = messages.message() => match listened(message) {
@@ -103,6 +105,7 @@ impl Conversation {
                 why = &mut heartbeats => return Broken::AfterRegistration(why),
                 why = &mut assignments => return Broken::AfterRegistration(why),
                 why = &mut reports => return Broken::AfterRegistration(why),
+                status = &mut logs => return Broken::AfterRegistration(told(&status)),
                 () = &mut changes => return Broken::Changed,
                 Ok(()) = identity.changed() => return Broken::Changed,
             };

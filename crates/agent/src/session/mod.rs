@@ -19,6 +19,7 @@ use tracing::info;
 use crate::AgentConfig;
 use crate::dependencies::Dependencies;
 use crate::executor::Executor;
+use crate::logs::Readers;
 use crate::reports::Reports;
 
 pub(crate) use conversation::Broken;
@@ -44,6 +45,7 @@ pub(crate) struct Speaker<E> {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) reports: Arc<Reports>,
     pub(crate) dependencies: Arc<Dependencies>,
+    pub(crate) readers: Readers<E>,
     pub(crate) news: watch::Sender<Option<Arc<News>>>,
 }
 
