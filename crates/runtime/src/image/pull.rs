@@ -273,13 +273,14 @@ impl Pull {
         let (sent, received) = tokio::join!(sending, work);
         let stopped = || ImageError::new(ImageErrorKind::Registry, "another layer could not be fetched");
         // A transfer that broke explains a layer that could not be read, but not the other way round.
-        let outcome =
-            sent.unwrap_or_else(|| Err(stopped())).and(received).and_then(|received| match received {
-                Received::Whole => Ok(self.progress.about(&promised.short(), "Pull complete")),
-                Received::Other(found) => Err(session.lie(promised, found)),
-            });
-        if outcome.is_err() {
-            stop.cancel();
+        let outcome = match sent.unwrap_or_else(|| Err(stopped())).and(received) {
+            Ok(Received::Whole) => Ok(()),
+            Ok(Received::Other(found)) => Err(session.lie(promised, found)),
+            Err(error) => Err(error),
+        };
+        match &outcome {
+            Ok(()) => self.progress.about(&promised.short(), "Pull complete"),
+            Err(_) => stop.cancel(),
         }
         outcome
     }

@@ -155,10 +155,11 @@ fn describe_saved(image: SavedImage, files: &Files) -> Result<Described, ImageEr
         let inside = inside(Path::new(path)).map_err(|error| failure("loading an archive", &error))?;
         files.get(&inside).copied().ok_or_else(|| lacks(path))
     };
+    let id = ImageId(find(&config)?);
     let names =
         repo_tags.unwrap_or_default().iter().map(|name| name_in_archive(name)).collect::<Result<_, _>>()?;
     let layers = layers.iter().map(find).collect::<Result<_, _>>()?;
-    Ok(Described { id: ImageId(find(&config)?), layers, names })
+    Ok(Described { id, layers, names })
 }
 
 fn name_in_archive(name: &str) -> Result<ImageRef, ImageError> {

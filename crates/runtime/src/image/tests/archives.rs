@@ -40,7 +40,7 @@ fn name(text: &str) -> ImageRef {
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -115,7 +115,7 @@ async fn evil_archives_are_refused_and_leave_nothing() {
     let manifest = |text: &str| file("manifest.json", text.as_bytes());
     let evil_layer = vec![tar(&[symlink("a", "/etc"), file("a/evil", b"x")])];
     let cut_layer = vec![layers[0][..700].to_vec()];
-    let bomb = gzip(&tar(&[file("zeros", &vec![0; 130 << 20])]));
+    let bomb = zstd::encode_all(tar(&[file("zeros", &vec![0; 130 << 20])]).as_slice(), 1).unwrap();
     let one = |config: &str, layer: &str| {
         manifest(&format!(r#"[{{"Config":"{config}","RepoTags":null,"Layers":["{layer}"]}}]"#))
     };

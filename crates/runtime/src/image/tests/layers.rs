@@ -156,7 +156,10 @@ fn attributes_are_set_but_not_those_of_overlays() {
     ];
     builder.append_pax_extensions(attributes).unwrap();
     let mut header = tar::Header::new_ustar();
-    (header.set_size(0), header.set_mode(0o755), header.set_uid(5), header.set_gid(6)).0;
+    header.set_size(0);
+    header.set_mode(0o755);
+    header.set_uid(5);
+    header.set_gid(6);
     builder.append_data(&mut header, "ping", io::empty()).unwrap();
     unpack(&mut Tape::new(builder.into_inner().unwrap().as_slice()), root.path(), 10).unwrap();
     let path = root.path().join("ping");
