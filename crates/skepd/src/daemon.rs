@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use runtime::image::Images;
+use api::event::{Actor, Event};
+use runtime::image::{Images, Removed, Uses};
 
 use crate::config::Config;
 use crate::events::Events;
@@ -27,5 +28,25 @@ impl Daemon {
     /// The networks that this node has of its own.
     pub(crate) async fn local_networks(&self) -> Vec<api::network::Network> {
         Vec::new()
+    }
+
+    /// Which containers use which images.
+    pub(crate) fn image_uses(&self) -> Uses {
+        Uses::default()
+    }
+
+    /// Tells that something happened to an image.
+    pub(crate) fn tell_image(&self, action: &str, name: &str, id: &str) {
+        let attributes = [("name".to_owned(), name.to_owned())].into();
+        let actor = Actor { id: id.to_owned(), attributes };
+        self.events.tell(Event::local("image", action, actor, host::clock::now()));
+    }
+
+    /// Tells that a name, an image or a layer is gone.
+    pub(crate) fn tell_removed(&self, removed: &Removed) {
+        match removed {
+            Removed::Untagged(name) => self.tell_image("untag", name, name),
+            Removed::Deleted(digest) => self.tell_image("delete", &digest.to_string(), &digest.to_string()),
+        }
     }
 }

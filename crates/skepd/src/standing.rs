@@ -8,6 +8,7 @@ use std::sync::Arc;
 use api::ApiError;
 use api::swarm::{InitRequest, JoinRequest, Peer};
 use control::leader::{Answer, Request};
+use manager::ask::Ask;
 use model::limits::REQUEST_TIMEOUT;
 use model::{NodeId, Refusal, RefusalKind};
 use store::State;
@@ -48,16 +49,7 @@ pub(crate) struct Manager {
     /// The book as this manager has it.
     pub(crate) book: watch::Receiver<Arc<State>>,
     /// The way to the leader, wherever it is.
-    pub(crate) leader: mpsc::Sender<Question>,
-}
-
-/// A question to the leader, and where the answer goes.
-#[derive(Debug)]
-pub(crate) struct Question {
-    /// What is asked.
-    pub(crate) request: Request,
-    /// Where the answer goes.
-    pub(crate) reply: oneshot::Sender<Result<Answer, Refusal>>,
+    pub(crate) leader: Ask,
 }
 
 impl Manager {
@@ -71,16 +63,11 @@ impl Manager {
     /// # Errors
     /// The leader's refusal, or that nobody answered in time.
     pub(crate) async fn ask(&self, request: Request) -> Result<Answer, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        let asked = async {
-            self.leader.send(Question { request, reply }).await.ok()?;
-            answer.await.ok()
-        };
-        match tokio::time::timeout(REQUEST_TIMEOUT, asked).await {
-            Ok(Some(answer)) => Ok(answer?),
-            Ok(None) => Err(Refusal::no_leader().into()),
+        match tokio::time::timeout(REQUEST_TIMEOUT, self.leader.request(request)).await {
+            Ok(answer) => Ok(answer?),
             Err(_) => {
-                Err(ApiError::internal("rpc error: code = DeadlineExceeded desc = context deadline exceeded"))
+                let message = "rpc error: code = DeadlineExceeded desc = context deadline exceeded";
+                Err(ApiError::internal(message))
             }
         }
     }

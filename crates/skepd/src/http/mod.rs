@@ -5,6 +5,7 @@
 
 mod error;
 mod find;
+mod progress;
 mod request;
 mod respond;
 mod routes;
@@ -14,3 +15,6 @@ mod tls;
 mod version;
 
 pub(crate) use error::Failure;
+
+#[cfg(test)]
+mod tests;

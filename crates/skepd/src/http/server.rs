@@ -11,12 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use api::ApiVersion;
+use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderValue, Response};
+use axum::http::{HeaderValue, Request, Response};
 use axum::response::IntoResponse;
-use axum::{Router, http};
 use host::shutdown::Shutdown;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -150,9 +148,13 @@ impl House {
     ) {
         let router = self.router;
         let place = Arc::new(place);
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let (router, place) = (router.clone(), Arc::clone(&place));
-            async move { Ok::<_, Infallible>(answer(router, request, place).await) }
+            async move {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Place(place));
+                Ok::<_, Infallible>(answer(router, request).await)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -175,34 +177,27 @@ impl House {
 pub(crate) struct Place(Arc<OwnedSemaphorePermit>);
 
 /// Takes the version off the path, finds the route, and adds what every answer carries.
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    place: Arc<OwnedSemaphorePermit>,
-) -> Response<Body> {
+pub(crate) async fn answer(router: Router, request: Request<Body>) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
-    let (mut response, spoken) = match version::split(&parts.uri) {
+    let mut response = match version::split(&parts.uri) {
         Ok((spoken, uri)) => {
             parts.uri = uri;
             parts.extensions.insert(Spoken(spoken));
-            parts.extensions.insert(Place(place));
-            let request = http::Request::from_parts(parts, Body::new(body));
-            let Ok(response) = router.oneshot(request).await;
-            (response, spoken)
+            let Ok(response) = router.oneshot(Request::from_parts(parts, body)).await;
+            response
         }
-        Err(refused) => (Failure::from(refused).into_response(), ApiVersion::MAX),
+        Err(refused) => Failure::from(refused).into_response(),
     };
     let headers = response.headers_mut();
-    let newest = HeaderValue::from_static("1.51");
-    debug_assert_eq!(newest.to_str().ok(), Some(ApiVersion::MAX.to_string().as_str()));
-    let _ = spoken;
-    headers.insert("api-version", newest);
+    headers.insert("api-version", HeaderValue::from_static(NEWEST));
     headers.insert("docker-experimental", HeaderValue::from_static("false"));
     headers.insert("ostype", HeaderValue::from_static("linux"));
     headers.insert("server", HeaderValue::from_static(SERVER));
     response
 }
 
+/// [`api::ApiVersion::MAX`] as a header.
+const NEWEST: &str = "1.51";
 /// The name of this server.
 const SERVER: &str = concat!("Skep/", env!("CARGO_PKG_VERSION"), " (linux)");
 

@@ -2,6 +2,7 @@
 
 mod configs;
 mod events;
+mod images;
 mod networks;
 mod nodes;
 mod secrets;
@@ -34,6 +35,7 @@ pub(crate) fn all(daemon: Arc<Daemon>) -> Router {
         .merge(secrets::routes())
         .merge(configs::routes())
         .merge(networks::routes())
+        .merge(images::routes())
         .merge(unbuilt::routes())
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)

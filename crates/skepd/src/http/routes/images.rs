@@ -1,0 +1,202 @@
+//! Images of this node.
+
+use std::sync::Arc;
+
+use api::{ApiError, Filters};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::routing::{get, post};
+use futures_util::{Stream, StreamExt};
+use model::image::ImageRef;
+use runtime::image::{
+    Credentials, Distribution, ImageError, ImageFilter, ImportOptions, Insistence, Platform, Progress,
+    PullOptions,
+};
+use serde_json::json;
+
+use crate::daemon::Daemon;
+use crate::http::error::Answer;
+use crate::http::progress::watched;
+use crate::http::request::Query;
+use crate::http::routes::Shared;
+use crate::http::{Failure, respond, stream};
+
+pub(super) fn routes() -> Router<Arc<Daemon>> {
+    Router::new()
+        .route("/images/json", get(list))
+        .route("/images/create", post(create))
+        .route("/images/load", post(load))
+        .route("/images/get", get(save_many))
+        .route("/images/prune", post(prune))
+        .route("/images/{*rest}", get(one).post(change).delete(remove))
+        .route("/distribution/{*rest}", get(distribution))
+}
+
+const FILTERS: &[&str] = &["before", "dangling", "label", "label!", "reference", "since", "until"];
+
+async fn list(State(daemon): Shared, query: Query) -> Answer {
+    let filter = filter(&query.filters(FILTERS)?, None)?;
+    Ok(respond::json(&daemon.images.list(&filter, &daemon.image_uses())?))
+}
+
+/// The filter in the words of the room of images; `dangling` says what holds if the client says nothing.
+fn filter(filters: &Filters, dangling: Option<bool>) -> Result<ImageFilter, ApiError> {
+    let texts = |key: &str| filters.values(key).map(str::to_owned).collect();
+    let until = match filters.one("until")? {
+        None => None,
+        Some(text) => {
+            let moment = api::time::moment(text, host::clock::now());
+            moment.ok_or_else(|| ApiError::invalid(format!("invalid filter 'until={text}'")))?.0
+        }
+    };
+    Ok(ImageFilter {
+        references: texts("reference"),
+        labels: texts("label"),
+        labels_not: texts("label!"),
+        dangling: filters.truth("dangling")?.or(dangling),
+        before: filters.one("before")?.map(str::to_owned),
+        since: filters.one("since")?.map(str::to_owned),
+        until,
+    })
+}
+
+async fn create(State(daemon): Shared, query: Query, headers: HeaderMap, request: Request) -> Answer {
+    match (query.text("fromImage"), query.text("fromSrc")) {
+        ("", "-") => import(&daemon, &query, request).await,
+        ("", "") => Err(ApiError::invalid("either fromImage or fromSrc must be given").into()),
+        ("", _) => Err(ApiError::not_built("importing from an address").into()),
+        (name, _) => pull(daemon, name, &query, &headers).await,
+    }
+}
+
+async fn pull(daemon: Arc<Daemon>, name: &str, query: &Query, headers: &HeaderMap) -> Answer {
+    let reference = match query.text("tag") {
+        "" => ImageRef::parse(name),
+        digest if digest.contains(':') => ImageRef::parse(&format!("{name}@{digest}")),
+        tag => ImageRef::parse(&format!("{name}:{tag}")),
+    };
+    let reference = reference.map_err(plain)?;
+    let options = PullOptions { credentials: credentials(headers)?, platform: platform(query)? };
+    let work = |progress: Progress| async move {
+        let pulled = daemon.images.pull(&reference, options, progress).await?;
+        daemon.tell_image("pull", &reference.familiar(), &pulled.id.to_string());
+        Ok(())
+    };
+    watched(work).await
+}
+
+async fn import(daemon: &Daemon, query: &Query, request: Request) -> Answer {
+    let name = match (query.text("repo"), query.text("tag")) {
+        ("", _) => None,
+        (repo, "") => Some(ImageRef::parse(repo).map_err(plain)?),
+        (repo, tag) => Some(ImageRef::parse(&format!("{repo}:{tag}")).map_err(plain)?),
+    };
+    let options = ImportOptions {
+        name,
+        changes: query.all("changes").map(str::to_owned).collect(),
+        message: query.text("message").to_owned(),
+        platform: platform(query)?,
+    };
+    let id = daemon.images.import(incoming(request), options).await?;
+    daemon.tell_image("import", &id.to_string(), &id.to_string());
+    Ok(respond::json(&json!({ "status": id.to_string() })))
+}
+
+async fn load(State(daemon): Shared, request: Request) -> Answer {
+    let archive = incoming(request);
+    let work = |progress: Progress| async move {
+        for loaded in daemon.images.load(archive, progress).await? {
+            daemon.tell_image("load", &loaded.id.to_string(), &loaded.id.to_string());
+        }
+        Ok(())
+    };
+    watched(work).await
+}
+
+fn incoming(request: Request) -> impl Stream<Item = std::io::Result<axum::body::Bytes>> {
+    request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other))
+}
+
+async fn save_many(State(daemon): Shared, query: Query) -> Answer {
+    let names: Vec<_> = query.all("names").flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    save(&daemon, &names)
+}
+
+fn save(daemon: &Daemon, names: &[String]) -> Answer {
+    let archive = daemon.images.save(names)?;
+    Ok(stream::with_type(HeaderValue::from_static("application/x-tar"), Body::from_stream(archive)))
+}
+
+/// Names have slashes, so that the verb is what stands behind the last one.
+fn verb(rest: &str) -> Result<(&str, &str), Failure> {
+    rest.rsplit_once('/').ok_or_else(|| ApiError::not_found("page not found").into())
+}
+
+async fn one(State(daemon): Shared, Path(rest): Path<String>) -> Answer {
+    match verb(&rest)? {
+        (name, "json") => Ok(respond::json(&daemon.images.inspect(name)?)),
+        (name, "history") => Ok(respond::json(&daemon.images.history(name)?)),
+        (name, "get") => save(&daemon, &[name.to_owned()]),
+        _ => Err(ApiError::not_found("page not found").into()),
+    }
+}
+
+async fn change(State(daemon): Shared, Path(rest): Path<String>, query: Query) -> Answer {
+    match verb(&rest)? {
+        (name, "tag") => tag(&daemon, name, &query),
+        (_, "push") => Err(ApiError::not_built("pushing images").into()),
+        _ => Err(ApiError::not_found("page not found").into()),
+    }
+}
+
+fn tag(daemon: &Daemon, name: &str, query: &Query) -> Answer {
+    let target = match (query.text("repo"), query.text("tag")) {
+        (repo, "") => ImageRef::parse(repo),
+        (repo, tag) => ImageRef::parse(&format!("{repo}:{tag}")),
+    };
+    let target = target.map_err(plain)?;
+    let id = daemon.images.tag(name, &target)?;
+    daemon.tell_image("tag", &target.familiar(), &id.to_string());
+    Ok(respond::created())
+}
+
+async fn remove(State(daemon): Shared, Path(name): Path<String>, query: Query) -> Answer {
+    let insistence = if query.truth("force") { Insistence::Forced } else { Insistence::Careful };
+    let removed = daemon.images.remove(&name, insistence, &daemon.image_uses())?;
+    for gone in &removed {
+        daemon.tell_removed(gone);
+    }
+    Ok(respond::json(&removed))
+}
+
+async fn prune(State(daemon): Shared, query: Query) -> Answer {
+    let filter = filter(&query.filters(FILTERS)?, Some(true))?;
+    let pruned = daemon.images.prune(&filter, &daemon.image_uses())?;
+    for gone in &pruned.images_deleted {
+        daemon.tell_removed(gone);
+    }
+    Ok(respond::json(&pruned))
+}
+
+async fn distribution(State(daemon): Shared, Path(rest): Path<String>, headers: HeaderMap) -> Answer {
+    let (name, "json") = verb(&rest)? else { return Err(ApiError::not_found("page not found").into()) };
+    let reference = ImageRef::parse(name).map_err(plain)?;
+    let told: Distribution = daemon.images.distribution(&reference, &credentials(&headers)?).await?;
+    Ok(respond::json(&told))
+}
+
+fn credentials(headers: &HeaderMap) -> Result<Credentials, ImageError> {
+    let header = headers.get("x-registry-auth").map(|value| value.to_str().unwrap_or("?"));
+    Credentials::parse(header.unwrap_or_default())
+}
+
+fn platform(query: &Query) -> Result<Option<Platform>, ImageError> {
+    Some(query.text("platform")).filter(|text| !text.is_empty()).map(Platform::parse).transpose()
+}
+
+/// A malformed reference is told without the prefix of managers' refusals.
+fn plain(refusal: model::Refusal) -> ApiError {
+    ApiError::invalid(refusal.message)
+}
