@@ -1,6 +1,6 @@
 //! Attaches containers to the bridge and detaches them.
 //!
-//! In: a namespace's path and an address. Out: a namespace with a loopback, an `eth0` if wished, and the two sockets of
+//! In: a sandbox, as it shall be. Out: a namespace with a loopback, an `eth0` if wished, and the two sockets of
 //! its name server, all made in one visit. It chooses no address and remembers nothing.
 
 use std::fs::File;
@@ -10,10 +10,11 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::kernel::link::{Links, Pair};
-use crate::kernel::{netns, sysctl};
-use crate::plan::Bridge;
-use crate::resolver::Sockets;
-use crate::sandbox::Mac;
+use crate::kernel::netlink::{Netlink, Part};
+use crate::kernel::{netns, nft, sysctl};
+use crate::plan::{Bridge, doorway};
+use crate::resolver::{self, Port, Sockets};
+use crate::sandbox::{Mac, Sandbox, SandboxSpec};
 
 /// Makes and ends the places of containers. It belongs to one thread, whose home is the host's network.
 pub(crate) struct Endpoints {
@@ -21,6 +22,7 @@ pub(crate) struct Endpoints {
     links: Links,
     bridge: Bridge,
     index: u32,
+    table: String,
 }
 
 /// What is found in a namespace that an earlier daemon left.
@@ -33,44 +35,42 @@ pub(crate) struct Found {
 
 impl Endpoints {
     /// For the thread's present network namespace, with the bridge in it. The bridge must be there.
-    pub(crate) fn open(bridge: &Bridge) -> io::Result<Self> {
+    pub(crate) fn open(bridge: &Bridge, table: &str) -> io::Result<Self> {
         let mut links = Links::open()?;
         let index = links.index(&bridge.name)?.ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { home: netns::Home::here()?, links, bridge: bridge.clone(), index })
+        Ok(Self { home: netns::Home::here()?, links, bridge: bridge.clone(), index, table: table.to_owned() })
     }
 
-    /// Makes a namespace at the path and connects it, if it gets an address.
-    pub(crate) fn attach(
-        &mut self,
-        container: &str,
-        path: &Path,
-        address: Option<Ipv4Addr>,
-    ) -> io::Result<Sockets> {
-        let Self { home, links, bridge, index } = self;
-        home.make(path, |namespace| {
+    /// Makes a namespace at the sandbox's path and connects it, if it has an interface.
+    pub(crate) fn attach(&mut self, sandbox: &Sandbox) -> io::Result<Sockets> {
+        let Self { home, links, bridge, index, table } = self;
+        home.make(&sandbox.netns, |namespace| {
             let mut inside = Links::open()?;
             inside.raise(LOOPBACK)?;
             switches()?;
-            if let Some(address) = address {
-                let here = host_end(container);
+            if let Some(address) = sandbox.address() {
+                let here = host_end(&sandbox.container);
                 connect(links, &pair(&here, *index, address, namespace))?;
                 let eth0 = inside.index(GUEST_END)?.ok_or(io::ErrorKind::NotFound)?;
                 inside.settle(eth0, address, bridge.subnet)?;
             }
-            Sockets::open()
+            name_server(table, &sandbox.spec)
         })
     }
 
     /// Looks into a namespace that an earlier daemon left. None if it is there no more.
-    pub(crate) fn revisit(&self, path: &Path) -> io::Result<Option<Found>> {
+    pub(crate) fn revisit(&self, sandbox: &Sandbox) -> io::Result<Option<Found>> {
         let look = || {
             let mut inside = Links::open()?;
             let eth0 = inside.index(GUEST_END)?;
             let addresses = inside.addresses()?;
             let address = addresses.into_iter().find(|(index, ..)| Some(*index) == eth0);
-            Ok(Found { address: address.map(|(_, address, _)| address), sockets: Sockets::open() })
+            Ok(Found {
+                address: address.map(|(_, address, _)| address),
+                sockets: name_server(&self.table, &sandbox.spec),
+            })
         };
-        match self.home.visit(path, look) {
+        match self.home.visit(&sandbox.netns, look) {
             // After a reboot there is no file, or one that nothing is pinned to.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINVAL)) => Ok(None),
             found => found.map(Some),
@@ -102,6 +102,17 @@ fn connect(links: &mut Links, pair: &Pair<'_>) -> io::Result<()> {
         }
         other => other,
     }
+}
+
+/// The sockets of the name server of the namespace the thread is in, and the rules that lead to them if some are needed.
+fn name_server(table: &str, spec: &SandboxSpec) -> io::Result<Sockets> {
+    if !doorway::is_needed(spec) {
+        return Sockets::open(Port::Usual);
+    }
+    let sockets = Sockets::open(Port::Any)?;
+    let ruleset = doorway::ruleset(table, resolver::ADDRESS, sockets.ports()?);
+    nft::load(&mut Netlink::open(Part::Netfilter)?, &ruleset)?;
+    Ok(sockets)
 }
 
 /// What users of containers have come to expect inside: `ping` and low ports without privileges, no second protocol.

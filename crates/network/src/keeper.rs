@@ -27,7 +27,7 @@ use crate::plan::{Bridge, Now, Operation, Records, Wanted, diff};
 use crate::pool::Pool;
 use crate::ports::Ports;
 use crate::resolver::{Resolver, Sockets};
-use crate::sandbox::{Interface, Link, Mac, Sandbox, SandboxSpec, Standing};
+use crate::sandbox::{HostPort, Interface, Link, Mac, Sandbox, SandboxSpec, Standing};
 use crate::uplink;
 
 /// Something to be done.
@@ -92,7 +92,8 @@ impl Keeper {
         let bridge = uplink::choose(&config)?;
         let wanted = Wanted::of(config.instance.table(), &bridge, std::iter::empty());
         uplink::raise(&wanted)?;
-        let endpoints = Endpoints::open(&bridge).map_err(Kernel::doing("looking at the bridge"))?;
+        let endpoints = Endpoints::open(&bridge, config.instance.table())
+            .map_err(Kernel::doing("looking at the bridge"))?;
         let Neighbours { resolver, records } = neighbours;
         let mut keeper = Self {
             memory,
@@ -228,20 +229,21 @@ impl Keeper {
         &mut self,
         container: String,
         spec: SandboxSpec,
-        ports: Vec<crate::sandbox::HostPort>,
+        ports: Vec<HostPort>,
     ) -> Result<Sandbox, AttachError> {
         let address = match spec.link {
             Link::Bridge => Some(self.pool.give().ok_or(AttachError::Full(self.bridge.subnet))?),
             Link::Loopback => None,
         };
         let netns = self.memory.namespace(&container);
-        let sockets = self.endpoints.attach(&container, &netns, address).inspect_err(|_| {
+        let interface = address.map(|address| self.interface(address));
+        let sandbox = Sandbox { container, netns, interface, ports, standing: Standing::Aside, spec };
+        let sockets = self.endpoints.attach(&sandbox).inspect_err(|_| {
             address.into_iter().for_each(|address| self.pool.take_back(address));
         });
         let sockets = sockets.map_err(Kernel::doing("making the sandbox"))?;
-        self.resolver.open(&container, sockets);
-        let interface = address.map(|address| self.interface(address));
-        self.keep(Sandbox { container, netns, interface, ports, standing: Standing::Aside, spec })
+        self.resolver.open(&sandbox.container, sockets);
+        self.keep(sandbox)
     }
 
     /// Remembers a sandbox as it is now.
@@ -281,7 +283,7 @@ impl Keeper {
     /// What cannot be told apart ends the start: no container may lose its network because of, say, too many open files.
     fn take_over(&mut self) -> io::Result<()> {
         for sandbox in self.memory.all()? {
-            match self.endpoints.revisit(&sandbox.netns)? {
+            match self.endpoints.revisit(&sandbox)? {
                 Some(found) if found.address == sandbox.address() => self.adopt(sandbox, found.sockets),
                 _ => self.memory.forget(&sandbox.container)?,
             }

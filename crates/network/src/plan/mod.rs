@@ -5,6 +5,7 @@
 
 mod bridge;
 mod diff;
+pub(crate) mod doorway;
 mod mesh;
 pub(crate) mod records;
 pub(crate) mod ruleset;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use host::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
 
-pub(crate) use sockets::Sockets;
+pub(crate) use sockets::{ADDRESS, Port, Sockets};
 pub use upstream::resolv_conf;
 
 use crate::plan::Records;

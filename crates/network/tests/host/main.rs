@@ -199,6 +199,30 @@ fn names_are_resolved_inside_and_others_asked_outside() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_container_may_run_a_name_server_of_its_own() {
+    on_stage(|stage| {
+        let ports = vec![IngressPort { protocol: Protocol::Udp, published: 5300, target: 53 }];
+        let service = Some(ServiceShare { id: "s2".to_owned(), name: "names".to_owned(), ports });
+        let one = stage.sandbox("aaaaaaaaaaaa1", SandboxSpec { service, ..plain("one") });
+        server(&one.netns, 53, "own");
+        datagram_server(&one.netns, 53, "own");
+        for _ in 0..2 {
+            stage.serve("aaaaaaaaaaaa1");
+            assert_eq!(stage.resolve(&one.netns, "one."), [one.address().unwrap()]);
+            assert_eq!(stage.resolve(&one.netns, "names."), [one.address().unwrap()]);
+            let netns = one.netns.clone();
+            let by_connection =
+                stage.meanwhile(move || within(&netns, || stage::dns::resolve_by_connection("one.")));
+            assert_eq!(by_connection.len(), 1);
+            assert_eq!(call_by_datagram("127.0.0.1:5300"), "own 172.17.0.1");
+            assert_eq!(call("172.17.0.2:53"), "own 172.17.0.1");
+            stage.restart();
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_restart_disturbs_nobody() {
     on_stage(|stage| {
         let outside = outside();
