@@ -12,6 +12,7 @@ mod lists;
 mod logs;
 mod membership;
 mod resource;
+mod watch;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use wire::proto::node_ca_server::NodeCaServer;
 use wire::proto::raft_membership_server::RaftMembershipServer;
 use wire::proto::raft_server::RaftServer;
 use wire::proto::resource_allocator_server::ResourceAllocatorServer;
+use wire::proto::watch_server::WatchServer;
 
 use crate::ask::Ask;
 use guard::Guard;
@@ -69,7 +71,8 @@ impl Services {
             .add_service(LogBrokerServer::new(reading))
             .add_service(HealthServer::new(health::Health::new(guard.clone())))
             .add_service(RaftServer::new(membership.clone()))
-            .add_service(RaftMembershipServer::new(membership));
+            .add_service(RaftMembershipServer::new(membership))
+            .add_service(WatchServer::new(watch::Watch::new(guard, book)));
         routes.routes()
     }
 }
