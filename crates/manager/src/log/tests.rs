@@ -50,6 +50,11 @@ fn three_batches(folder: &Path) -> Vec<Stored> {
     history
 }
 
+/// A folder in memory if possible: some tests write thousands of times.
+fn memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The files of a log, without its lock.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -86,7 +91,7 @@ fn what_was_stored_is_read_again() {
 
 #[test]
 fn a_crash_at_any_byte_loses_only_what_was_not_acknowledged() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory();
     let (path, bytes, history) = small_log(folder.path());
     let zeros = vec![0; 4096];
     for cut in super::segment::HEADER_BYTES as usize..=bytes.len() {
@@ -116,7 +121,7 @@ fn a_lost_sector_of_the_last_batch_is_a_crash() {
 
 #[test]
 fn any_changed_bit_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory();
     let (path, bytes, history) = small_log(folder.path());
     let zeros = vec![0; 4096];
     let mut told = BTreeSet::new();
@@ -220,7 +225,7 @@ fn a_snapshot_from_the_leader_begins_the_log_anew() {
 
 #[test]
 fn a_changed_snapshot_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory();
     let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
     log.compact(&snapshot(3), 0).unwrap();
     drop(log);

@@ -1,0 +1,121 @@
+//! What a manager acknowledged is there after any end.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use model::Refusal;
+
+use super::{create, manager, request, until_led};
+
+/// What a machine that falls now leaves on its disk.
+fn fallen(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(folder).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    copy
+}
+
+#[tokio::test]
+async fn what_is_answered_is_in_the_book() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = manager(folder.path()).await;
+    let config = create(&manager, "one").await;
+    assert_eq!(manager.book().state().configs.get(config.id), Some(&config));
+    assert!(manager.stop().await);
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = manager(folder.path()).await;
+    let mut created = Vec::new();
+    for number in 0..50 {
+        created.push(create(&first, &format!("config-{number}")).await);
+    }
+    let copy = fallen(folder.path());
+    let second = manager(copy.path()).await;
+    until_led(&second).await;
+    let state = second.book().state();
+    for config in created {
+        assert_eq!(state.configs.get(config.id), Some(&config));
+    }
+    assert_eq!(second.book().members().borrow().present[&9].addr, "127.0.0.1:2377");
+}
+
+#[tokio::test]
+async fn old_entries_make_way_for_snapshots() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let manager = manager(folder.path()).await;
+        for number in 0..50 {
+            create(&manager, &format!("config-{round}-{number}")).await;
+        }
+        assert!(manager.stop().await);
+    }
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let snapshots = names.iter().filter(|name| name.to_string_lossy().starts_with("snapshot-")).count();
+    let logs = names.iter().filter(|name| name.to_string_lossy().starts_with("log-")).count();
+    assert_eq!((snapshots, logs), (1, 1), "{names:?}");
+    let manager = manager(folder.path()).await;
+    assert_eq!(manager.book().state().configs.len(), 150);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_ask_at_once_are_all_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = Arc::new(manager(folder.path()).await);
+    let mut askers = tokio::task::JoinSet::new();
+    for asker in 0..16 {
+        let manager = Arc::clone(&manager);
+        askers.spawn(async move {
+            for number in 0..50 {
+                create(&manager, &format!("config-{asker}-{number}")).await;
+            }
+        });
+    }
+    askers.join_all().await;
+    assert_eq!(manager.book().state().configs.len(), 800);
+    let copy = fallen(folder.path());
+    let again = super::manager(copy.path()).await;
+    until_led(&again).await;
+    assert_eq!(again.book().state().configs.len(), 800);
+}
+
+#[tokio::test]
+async fn the_feed_tells_every_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = manager(folder.path()).await;
+    let mut feed = manager.book().feed().unwrap();
+    let config = create(&manager, "one").await;
+    match feed.recv().await.unwrap() {
+        crate::book::News::Changed { events, state } => {
+            assert_eq!(*events, [store::Event::Created(store::Object::Config(Arc::clone(&config)))]);
+            assert_eq!(state.configs.get(config.id), Some(&config));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_left_waiting_when_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = manager(folder.path()).await;
+    let ask = manager.ask().clone();
+    create(&manager, "one").await;
+    assert!(manager.stop().await);
+    assert_eq!(ask.request(request("two")).await.unwrap_err(), Refusal::no_leader());
+}
+
+#[tokio::test]
+async fn a_swarm_is_founded_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = manager(folder.path()).await;
+    create(&first, "one").await;
+    assert!(first.stop().await);
+    let second = manager(folder.path()).await;
+    until_led(&second).await;
+    assert_eq!(second.book().state().configs.len(), 1);
+}

@@ -1,0 +1,198 @@
+//! Three managers in one process, whose messages travel as bytes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use control::leader::Founding;
+use model::{Chance, Config, Duration, NodeId};
+use prost::Message as _;
+use raft::{Body, ConfChangeKind, ReplicaId, SnapshotOutcome};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use wire::{Member, OnWire, raftpb};
+
+use super::clerk::Clerk;
+use super::{create, founding};
+use crate::log::seal::{DataKey, Keys};
+use crate::{Group, Leadership, Manager, ManagerConfig};
+
+/// Managers and the wires between them.
+struct Managers {
+    folders: BTreeMap<ReplicaId, TempDir>,
+    running: BTreeMap<ReplicaId, Manager>,
+    sent: mpsc::Sender<raft::Message>,
+    switchboard: mpsc::Sender<(ReplicaId, Option<Group>)>,
+    _wires: JoinSet<()>,
+}
+
+impl Managers {
+    /// The first manager has founded the swarm.
+    async fn found() -> Self {
+        let (sent, messages) = mpsc::channel(4_096);
+        let (switchboard, switches) = mpsc::channel(16);
+        let mut wires = JoinSet::new();
+        wires.spawn(carry(messages, switches));
+        let mut managers =
+            Self { folders: BTreeMap::new(), running: BTreeMap::new(), sent, switchboard, _wires: wires };
+        managers.start(1, Some(founding())).await;
+        managers
+    }
+
+    async fn start(&mut self, id: ReplicaId, found: Option<Founding>) {
+        let folder = self.folders.entry(id).or_insert_with(|| tempfile::tempdir().unwrap());
+        let config = config(id, folder.path(), self.sent.clone());
+        let manager = Manager::start_with(config, found, Clerk::new).await.unwrap();
+        self.switchboard.send((id, Some(manager.group().clone()))).await.unwrap();
+        self.running.insert(id, manager);
+    }
+
+    async fn stop(&mut self, id: ReplicaId) {
+        self.switchboard.send((id, None)).await.unwrap();
+        assert!(self.running.remove(&id).unwrap().stop().await);
+    }
+
+    /// Starts a manager and adds it to the group.
+    async fn join(&mut self, id: ReplicaId) {
+        self.start(id, None).await;
+        let leader = self.leader().await;
+        self.running[&leader].group().put_member(&member(id), ConfChangeKind::Add).await.unwrap();
+    }
+
+    /// Whoever leads, as soon as somebody does.
+    async fn leader(&self) -> ReplicaId {
+        let mut watching = JoinSet::new();
+        for (id, manager) in &self.running {
+            let (id, mut leadership) = (*id, manager.ask().leadership());
+            watching.spawn(async move {
+                leadership.wait_for(|leadership| *leadership == Leadership::Here).await.unwrap();
+                id
+            });
+        }
+        timeout(PATIENCE, watching.join_next()).await.expect("somebody leads in time").unwrap().unwrap()
+    }
+
+    /// Returns when every running manager has this config in its book.
+    async fn until_all_know(&self, config: &Arc<Config>) {
+        for manager in self.running.values() {
+            let mut states = manager.book().watch();
+            let known = states.wait_for(|state| state.configs.get(config.id) == Some(config));
+            timeout(PATIENCE, known).await.expect("known in time").unwrap();
+        }
+    }
+}
+
+fn config(id: ReplicaId, folder: &Path, messages: mpsc::Sender<raft::Message>) -> ManagerConfig {
+    let Member { raft_id, node_id, addr } = member(id);
+    let keys = Keys::only(DataKey::new([3; 32]));
+    let (state_dir, tick) = (folder.to_owned(), Duration::from_millis(20));
+    ManagerConfig { state_dir, raft_id, node_id, addr, keys, tick, messages }
+}
+
+fn member(id: ReplicaId) -> Member {
+    let node_id = NodeId::random(&mut Chance::from_number(id));
+    Member { raft_id: id, node_id, addr: format!("10.0.0.{id}:2377") }
+}
+
+/// Carries messages as bytes to those who are there.
+async fn carry(
+    mut messages: mpsc::Receiver<raft::Message>,
+    mut switches: mpsc::Receiver<(ReplicaId, Option<Group>)>,
+) {
+    let mut groups: BTreeMap<ReplicaId, Group> = BTreeMap::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some((id, group)) = switches.recv() => match group {
+                Some(group) => drop(groups.insert(id, group)),
+                None => drop(groups.remove(&id)),
+            },
+            Some(message) = messages.recv() => deliver(&groups, &message).await,
+            else => return,
+        }
+    }
+}
+
+async fn deliver(groups: &BTreeMap<ReplicaId, Group>, message: &raft::Message) {
+    let is_snapshot = matches!(message.body, Body::Snapshot(_));
+    let wire = raftpb::Message::decode(message.to_wire().encode_to_vec().as_slice()).unwrap();
+    let outcome = match groups.get(&message.to) {
+        Some(group) => {
+            group.hear(raft::Message::from_wire(wire).unwrap()).await;
+            SnapshotOutcome::Delivered
+        }
+        None => SnapshotOutcome::Failed,
+    };
+    let Some(sender) = groups.get(&message.from) else { return };
+    if is_snapshot {
+        sender.snapshot_sent(message.to, outcome).await;
+    } else if outcome == SnapshotOutcome::Failed {
+        sender.unreachable(message.to).await;
+    }
+}
+
+#[tokio::test]
+async fn a_joiner_gets_the_whole_book() {
+    let mut managers = Managers::found().await;
+    let mut last = create(&managers.running[&1], "first").await;
+    for number in 0..600 {
+        last = create(&managers.running[&1], &format!("config-{number}")).await;
+    }
+    managers.join(2).await;
+    managers.join(3).await;
+    managers.until_all_know(&last).await;
+    let books: Vec<_> = managers.running.values().map(|manager| manager.book().state()).collect();
+    assert!(books.iter().all(|book| book.configs == books[0].configs));
+    assert_eq!(managers.running[&3].book().members().borrow().present.len(), 3);
+}
+
+#[tokio::test]
+async fn another_leads_when_one_falls_and_it_catches_up_later() {
+    let mut managers = Managers::found().await;
+    managers.join(2).await;
+    managers.join(3).await;
+    let before = create(&managers.running[&1], "before").await;
+    managers.until_all_know(&before).await;
+
+    managers.stop(1).await;
+    let leader = managers.leader().await;
+    assert_ne!(leader, 1);
+    let meanwhile = create(&managers.running[&leader], "meanwhile").await;
+    managers.start(1, None).await;
+    managers.until_all_know(&meanwhile).await;
+    managers.until_all_know(&before).await;
+}
+
+#[tokio::test]
+async fn leadership_is_handed_over_and_the_old_leader_says_so() {
+    let mut managers = Managers::found().await;
+    managers.join(2).await;
+    managers.join(3).await;
+    let config = create(&managers.running[&1], "one").await;
+    managers.until_all_know(&config).await;
+    managers.running[&1].group().transfer_leader(3).await;
+    let mut leadership = managers.running[&1].ask().leadership();
+    let moved = leadership.wait_for(|leadership| *leadership == Leadership::There(3));
+    timeout(PATIENCE, moved).await.unwrap().unwrap();
+    let refusal = managers.running[&1].ask().request(super::request("two")).await.unwrap_err();
+    assert_eq!(refusal.kind, model::RefusalKind::Unavailable);
+    let two = create(&managers.running[&3], "two").await;
+    managers.until_all_know(&two).await;
+}
+
+#[tokio::test]
+async fn the_last_manager_goes_on_alone() {
+    let mut managers = Managers::found().await;
+    managers.join(2).await;
+    let config = create(&managers.running[&1], "one").await;
+    managers.until_all_know(&config).await;
+    managers.running[&1].group().remove_member(2).await.unwrap();
+    managers.stop(2).await;
+    create(&managers.running[&1], "two").await;
+    assert!(managers.running[&1].book().members().borrow().removed.contains(&2));
+}
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
