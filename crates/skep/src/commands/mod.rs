@@ -1,6 +1,7 @@
 //! The commands: one folder for each noun, one file for each verb.
 
 mod shell;
+mod swarm;
 mod system;
 mod tasks;
 
@@ -14,6 +15,9 @@ use crate::session::Session;
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Manage the swarm
+    #[command(subcommand)]
+    Swarm(swarm::Swarm),
     /// Manage the daemon
     #[command(subcommand)]
     System(system::System),
@@ -32,6 +36,7 @@ impl Command {
     /// Runs it to its end.
     pub(crate) async fn run(self, session: &mut Session) -> Result<ExitCode> {
         match self {
+            Self::Swarm(command) => command.run(session).await?,
             Self::System(command) => command.run(session).await?,
             Self::Info(command) => command.run(session).await?,
             Self::Version(command) => command.run(session).await?,
