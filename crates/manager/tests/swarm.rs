@@ -1,0 +1,378 @@
+//! A manager and agents in one process, over real connections with real certificates.
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::{Agent, AgentConfig, Credentials, NullExecutor};
+use control::leader::dispatch::Dispatcher;
+use control::leader::{Answer, Founding, Input, Output, Request, SignRequest, Ticket};
+use model::cluster::{JoinTokens, RootCa};
+use model::node::{
+    Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeStatus,
+};
+use model::{
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Cx, Machine, Meta, Node, NodeId, NodeSpec, Service,
+    ServiceId, ServiceMode, ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp,
+};
+use pki::{Authority, Issue, JoinToken, Key, Roots};
+use skep_manager::log::seal::{DataKey, Keys};
+use skep_manager::services::LogBroker;
+use skep_manager::{Manager, ManagerConfig, Services};
+use store::{Change, Draft, State};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// A manager that serves, and all that it began with.
+struct Swarm {
+    manager: Arc<Manager>,
+    addr: String,
+    credentials: Arc<Credentials>,
+    tokens: JoinTokens,
+    folder: tempfile::TempDir,
+    serving: JoinSet<()>,
+}
+
+impl Swarm {
+    async fn found() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chance = host::chance::chance().unwrap();
+        let (founding, credentials) = founding(folder.path(), &mut chance);
+        let tokens = founding.cluster.root_ca.join_tokens.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let config = ManagerConfig {
+            state_dir: folder.path().join("raft"),
+            raft_id: 1,
+            node_id: founding.node.id,
+            addr: addr.clone(),
+            keys: Keys::only(DataKey::new([7; 32])),
+            tick: Duration::from_millis(100),
+            messages: mpsc::channel(1).0,
+        };
+        let manager = Arc::new(Manager::start_with(config, Some(founding), Foreman::new).await.unwrap());
+        let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
+        let services =
+            Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let receiver = tls.subscribe();
+            let never = std::future::pending();
+            wire::channel::serve(listener, receiver, services.routes(), never).await.unwrap();
+        });
+        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, serving }
+    }
+
+    fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
+        let config = AgentConfig {
+            node_id: credentials.identity().subject.node_id().unwrap(),
+            state_dir: self.folder.path().join(name),
+            managers: vec![self.addr.clone()],
+            identity: credentials.subscribe(),
+            chance: host::chance::chance().unwrap(),
+        };
+        Agent::start(config, Arc::new(NullExecutor)).unwrap()
+    }
+
+    /// Waits until the book is as wished.
+    async fn until(&self, wished: impl Fn(&State) -> bool) -> Arc<State> {
+        let mut book = self.manager.book().watch();
+        let reached = tokio::time::timeout(Duration::from_secs(20), book.wait_for(|state| wished(state)));
+        reached.await.expect("the swarm gets there").unwrap().clone()
+    }
+}
+
+fn founding(folder: &Path, chance: &mut Chance) -> (Founding, Credentials) {
+    let now = host::clock::now();
+    let authority = Authority::found(now, chance);
+    let (cluster_id, node_id) = (ClusterId::random(chance), NodeId::random(chance));
+    let key = Key::generate();
+    let expiry = Duration::from_secs(90 * 24 * 3600);
+    let issue = Issue { node: node_id, cluster: cluster_id, role: NodeRole::Manager, expiry };
+    let chain = authority.sign(&key.request(), issue, now, chance).unwrap();
+    let root = authority.certificate_pem().to_vec();
+    let roots = Roots::from_pem(&root).unwrap();
+    let credentials = Credentials::begin(folder, roots, (&chain, &key.to_file()), now).unwrap();
+    let root_ca = RootCa {
+        ca_key: authority.key_pem().to_vec(),
+        ca_cert_hash: pki::token::root_hash(&root),
+        join_tokens: JoinTokens {
+            worker: JoinToken::random(&root, chance).to_string(),
+            manager: JoinToken::random(&root, chance).to_string(),
+        },
+        ca_cert: root,
+        ..RootCa::default()
+    };
+    let annotations = Annotations { name: "default".to_owned(), ..Annotations::default() };
+    let cluster = Cluster {
+        id: cluster_id,
+        meta: Meta::default(),
+        spec: ClusterSpec { annotations, ..ClusterSpec::default() },
+        root_ca,
+        network_bootstrap_keys: Vec::new(),
+        encryption_key_lamport_clock: 0,
+        blacklisted_certificates: BTreeMap::new(),
+        unlock_keys: Vec::new(),
+        fips: false,
+        default_address_pool: Vec::new(),
+        subnet_size: 0,
+        vxlan_port: 0,
+    };
+    let status = IssuanceStatus { state: IssuanceState::Issued, err: String::new() };
+    let certificate = Certificate { role: NodeRole::Manager, status, ..Certificate::default() };
+    (Founding { cluster, node: node(node_id, NodeRole::Manager, certificate) }, credentials)
+}
+
+fn node(id: NodeId, role: NodeRole, certificate: Certificate) -> Node {
+    Node {
+        id,
+        meta: Meta::default(),
+        spec: NodeSpec {
+            annotations: Annotations::default(),
+            desired_role: role,
+            membership: Membership::Accepted,
+            availability: Availability::Active,
+        },
+        description: None,
+        status: NodeStatus::default(),
+        manager_status: None,
+        attachments: Vec::new(),
+        certificate,
+        role,
+        vxlan_port: 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_tasks_run_on_one_node() {
+    let swarm = Swarm::found().await;
+    let agent = swarm.agent("worker", &swarm.credentials);
+    let me = swarm.credentials.identity().subject.node_id().unwrap();
+    swarm
+        .until(|state| {
+            let node = state.nodes.get(me);
+            node.is_some_and(|node| node.status.state == model::node::NodeState::Ready)
+        })
+        .await;
+
+    let begun = host::clock::now();
+    let annotations = Annotations { name: "web".to_owned(), ..Annotations::default() };
+    let mode = ServiceMode::Replicated { replicas: 100 };
+    let task = TaskSpec {
+        runtime: model::Runtime::Container(Box::new(model::ContainerSpec {
+            image: "nothing".to_owned(),
+            ..Default::default()
+        })),
+        ..TaskSpec::default()
+    };
+    let spec = ServiceSpec { annotations, mode, task, ..ServiceSpec::default() };
+    let answer = swarm.manager.ask().request(Request::CreateService(Box::new(spec))).await.unwrap();
+    assert!(matches!(answer, Answer::Service(_)));
+    let running = |state: &State| {
+        state.tasks.iter().filter(|task| task.status.state == TaskState::Running).count() == 100
+    };
+    swarm.until(running).await;
+    println!("100 tasks run after {:?}", host::clock::since(begun));
+    agent.stop().await;
+    drop(swarm.serving);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_joins_with_a_token_and_speaks() {
+    let swarm = Swarm::found().await;
+    let folder = swarm.folder.path().join("joiner");
+    let joined = Credentials::join(&folder, &swarm.addr, &swarm.tokens.worker, Availability::Active);
+    let joined = joined.await.unwrap();
+    assert_eq!(joined.identity().subject.role(), Some(NodeRole::Worker));
+    let again = Credentials::load(&folder).unwrap().unwrap();
+    let me = again.identity().subject.node_id().unwrap();
+
+    let agent = swarm.agent("joiner", &again);
+    let state = swarm
+        .until(|state| {
+            let node = state.nodes.get(me);
+            node.is_some_and(|node| node.status.state == model::node::NodeState::Ready)
+        })
+        .await;
+    let description = state.nodes.get(me).unwrap().description.clone().unwrap();
+    assert!(!description.tls_info.unwrap().cert_issuer_subject.is_empty());
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_token_opens_nothing() {
+    let swarm = Swarm::found().await;
+    let folder = swarm.folder.path().join("joiner");
+    let other_root = JoinToken::random(b"another root", &mut Chance::from_number(1)).to_string();
+    let refused = Credentials::join(&folder, &swarm.addr, &other_root, Availability::Active).await;
+    assert!(refused.unwrap_err().to_string().starts_with("remote CA does not match fingerprint"));
+
+    let root = swarm.credentials.identity().roots().pem().to_vec();
+    let other_secret = JoinToken::random(&root, &mut Chance::from_number(1)).to_string();
+    let refused = Credentials::join(&folder, &swarm.addr, &other_secret, Availability::Active).await;
+    let words = "A valid join token is necessary to join this cluster";
+    assert_eq!(refused.unwrap_err().to_string(), words);
+    assert!(!folder.exists());
+}
+
+/// A leader of few talents: lets nodes in, puts all tasks of a service on the first one, and speaks with nodes.
+struct Foreman {
+    state: State,
+    dispatcher: Dispatcher,
+    chance: Chance,
+    asked: Vec<(Ticket, Request)>,
+    signed: Vec<(NodeId, Vec<u8>)>,
+    proposed: Option<Vec<Change>>,
+    answers: Vec<(Ticket, Answer)>,
+}
+
+impl Foreman {
+    fn new(state: State, now: Timestamp) -> Self {
+        Self {
+            dispatcher: Dispatcher::of(&state, None, now),
+            chance: Chance::from_number(now.nanos() as u64),
+            state,
+            asked: Vec::new(),
+            signed: Vec::new(),
+            proposed: None,
+            answers: Vec::new(),
+        }
+    }
+
+    fn draft(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        let mut draft = Draft::of(&self.state, now);
+        for (ticket, request) in std::mem::take(&mut self.asked) {
+            let answer = match request {
+                Request::Found(founding) => {
+                    draft.create(founding.cluster);
+                    draft.create(founding.node);
+                    Answer::Done
+                }
+                Request::CreateService(spec) => {
+                    let id = ServiceId::random(&mut self.chance);
+                    let service = service(id, *spec);
+                    for slot in 1..=100 {
+                        let node = self.state.nodes.iter().next().unwrap().id;
+                        draft.create(task(TaskId::random(&mut self.chance), &service, slot, node));
+                    }
+                    draft.create(service.clone());
+                    Answer::Service(Arc::new(service))
+                }
+                Request::IssueCertificate { token, csr, availability: _ } => {
+                    let tokens = &self.state.cluster().unwrap().root_ca.join_tokens;
+                    if token != tokens.worker {
+                        let words = "A valid join token is necessary to join this cluster";
+                        outputs.push(Output::Answer(ticket, Err(model::Refusal::invalid(words))));
+                        continue;
+                    }
+                    let id = NodeId::random(&mut self.chance);
+                    let status = IssuanceStatus { state: IssuanceState::Pending, err: String::new() };
+                    let certificate = Certificate { csr: csr.clone(), status, ..Certificate::default() };
+                    draft.create(node(id, NodeRole::Worker, certificate));
+                    let cluster_id = self.state.cluster().unwrap().id;
+                    let expiry = Duration::from_secs(24 * 3600);
+                    let role = NodeRole::Worker;
+                    outputs
+                        .push(Output::Sign(id, SignRequest { csr, role, node_id: id, cluster_id, expiry }));
+                    Answer::Certificate(id)
+                }
+                other => panic!("{other:?}"),
+            };
+            self.answers.push((ticket, answer));
+        }
+        for (id, chain) in std::mem::take(&mut self.signed) {
+            let mut node = Node::clone(draft.nodes.get(id).unwrap());
+            node.certificate.certificate = chain;
+            node.certificate.status.state = IssuanceState::Issued;
+            draft.update(node);
+        }
+        if self.dispatcher.wants_draft(now) {
+            let mut cx = Cx { now, chance: &mut self.chance };
+            self.dispatcher.draft(&mut draft, &mut cx);
+        }
+        if !draft.is_empty() {
+            let changes = draft.into_changes();
+            self.proposed = Some(changes.clone());
+            outputs.push(Output::Propose(changes));
+        } else {
+            outputs.extend(self.dispatcher.committed(&self.state, &[], now));
+        }
+    }
+}
+
+impl Machine for Foreman {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        match input {
+            Input::Ask(ticket, request) => self.asked.push((ticket, request)),
+            Input::Session(node, event) => {
+                let mut cx = Cx { now, chance: &mut self.chance };
+                outputs.extend(self.dispatcher.hear(&self.state, node, event, &mut cx));
+            }
+            Input::Signed(node, signed) => self.signed.push((node, signed.unwrap())),
+            Input::Committed(state) => {
+                self.state = *state;
+                if let Some(changes) = self.proposed.take() {
+                    outputs.extend(self.dispatcher.committed(&self.state, &changes, now));
+                    let answers = std::mem::take(&mut self.answers);
+                    outputs.extend(
+                        answers.into_iter().map(|(ticket, answer)| Output::Answer(ticket, Ok(answer))),
+                    );
+                }
+            }
+            Input::Wake => {}
+        }
+        if self.proposed.is_none() {
+            self.draft(now, &mut outputs);
+        }
+        outputs
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        self.dispatcher.wake_at()
+    }
+}
+
+fn service(id: ServiceId, spec: ServiceSpec) -> Service {
+    Service {
+        id,
+        meta: Meta::default(),
+        spec,
+        spec_version: None,
+        previous_spec: None,
+        previous_spec_version: None,
+        endpoint: None,
+        update_status: None,
+        pending_delete: false,
+        job_status: None,
+    }
+}
+
+fn task(id: TaskId, service: &Service, slot: u64, node: NodeId) -> Task {
+    Task {
+        id,
+        meta: Meta::default(),
+        spec: service.spec.task.clone(),
+        service_id: Some(service.id),
+        slot,
+        node_id: Some(node),
+        annotations: Annotations::default(),
+        service_annotations: service.spec.annotations.clone(),
+        status: TaskStatus { state: TaskState::Assigned, ..TaskStatus::default() },
+        desired_state: TaskState::Running,
+        networks: Vec::new(),
+        endpoint: None,
+        log_driver: None,
+        spec_version: None,
+        assigned_generic_resources: Vec::new(),
+        job_iteration: None,
+        volumes: Vec::new(),
+    }
+}
