@@ -21,6 +21,15 @@ impl Kernel {
     pub(crate) fn doing(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self { doing, source }
     }
+
+    /// The same failure for one more who waits for the outcome.
+    pub(crate) fn again(&self) -> Self {
+        let source = match self.source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(self.source.kind(), self.source.to_string()),
+        };
+        Self { doing: self.doing, source }
+    }
 }
 
 /// Why a container got no sandbox.

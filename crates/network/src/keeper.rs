@@ -75,7 +75,15 @@ pub(crate) struct Keeper {
     resolver: Resolver,
     records: watch::Sender<Arc<Records>>,
     /// Answers that wait until everything is in line.
-    waiting: Vec<Box<dyn FnOnce() + Send>>,
+    waiting: Vec<Waiting>,
+}
+
+/// An answer that waits until everything is in line.
+enum Waiting {
+    /// It is done, as well as it could be.
+    Done(Answer<()>),
+    /// A published port must be open when its container starts, or there is no sandbox.
+    Published(Answer<Result<Sandbox, AttachError>>, Result<Box<Sandbox>, AttachError>),
 }
 
 /// The parts of the house the keeper talks to.
@@ -126,13 +134,27 @@ impl Keeper {
             let more = (1..HANDFUL).map_while(|_| commands.try_recv().ok());
             let handful: Vec<_> = std::iter::once(first).chain(more).collect();
             let stopped = handful.into_iter().try_for_each(|command| self.handle(command));
-            if let Err(error) = self.settle() {
-                tracing::warn!(%error, "this host's packet rules are not as they should be");
+            let settled = self.settle();
+            if let Err(error) = &settled {
+                tracing::warn!(%error, cause = %error.source, "this host's packet rules are not as they should be");
             }
-            self.waiting.drain(..).for_each(|answer| answer());
+            for waiting in std::mem::take(&mut self.waiting) {
+                self.answer(waiting, &settled);
+            }
             if let ControlFlow::Break(end) = stopped {
                 return self.end(end);
             }
+        }
+    }
+
+    fn answer(&mut self, waiting: Waiting, settled: &Result<(), Kernel>) {
+        match (waiting, settled) {
+            (Waiting::Done(answer), _) => drop(answer.send(()).ok()),
+            (Waiting::Published(answer, Ok(sandbox)), Err(error)) => {
+                self.detach(&sandbox.container);
+                drop(answer.send(Err(error.again().into())));
+            }
+            (Waiting::Published(answer, outcome), _) => drop(answer.send(outcome.map(|sandbox| *sandbox))),
         }
     }
 
@@ -157,15 +179,15 @@ impl Keeper {
             Command::Attach(container, spec, answer) => self.attach(container, *spec, answer),
             Command::Stand(container, standing, answer) => {
                 self.stand(&container, standing);
-                self.answer_later(answer, ());
+                self.waiting.push(Waiting::Done(answer));
             }
             Command::Detach(container, answer) => {
                 self.detach(&container);
-                self.answer_later(answer, ());
+                self.waiting.push(Waiting::Done(answer));
             }
             Command::Retain(containers, answer) => {
                 self.retain(&containers);
-                self.answer_later(answer, ());
+                self.waiting.push(Waiting::Done(answer));
             }
             Command::List(answer) => drop(answer.send(self.sandboxes.values().cloned().collect())),
             Command::Networks(answer) => drop(answer.send(self.networks())),
@@ -195,7 +217,7 @@ impl Keeper {
             None => self.make(container, spec),
         };
         if published {
-            self.answer_later(answer, outcome); // a published port must be open when the container starts
+            self.waiting.push(Waiting::Published(answer, outcome.map(Box::new)));
         } else {
             drop(answer.send(outcome));
         }
@@ -380,10 +402,6 @@ impl Keeper {
 
     fn network_id(&self) -> String {
         listing::network_id(&self.config.machine, "bridge")
-    }
-
-    fn answer_later<T: Send + 'static>(&mut self, answer: Answer<T>, value: T) {
-        self.waiting.push(Box::new(move || drop(answer.send(value))));
     }
 }
 

@@ -43,14 +43,17 @@ impl Memory {
         files::remove_if_there(&self.note(container))
     }
 
-    /// All sandboxes that are remembered and can be read.
+    /// All sandboxes that are remembered. A note that cannot be read is removed.
     pub(crate) fn all(&self) -> io::Result<Vec<Sandbox>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.notes)? {
-            let text = fs::read(entry?.path())?;
-            found.extend(serde_json::from_slice::<Sandbox>(&text));
+            let path = entry?.path();
+            match serde_json::from_slice::<Sandbox>(&fs::read(&path)?) {
+                Ok(sandbox) if self.note(&sandbox.container) == path => found.push(sandbox),
+                _ => files::remove_if_there(&path)?,
+            }
         }
-        found.sort_by(|one: &Sandbox, other| one.container.cmp(&other.container));
+        found.sort_by(|one, other| one.container.cmp(&other.container));
         Ok(found)
     }
 

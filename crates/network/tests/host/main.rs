@@ -199,6 +199,79 @@ fn names_are_resolved_inside_and_others_asked_outside() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_port_bound_to_one_address_is_open_on_no_other() {
+    on_stage(|stage| {
+        let outside = outside();
+        let local = HostPort {
+            protocol: Protocol::Tcp,
+            host_ip: [127, 0, 0, 1].into(),
+            host_port: 8082,
+            container_port: 80,
+        };
+        let one = stage.sandbox("aaaaaaaaaaaa1", SandboxSpec { ports: vec![local], ..plain("one") });
+        server(&one.netns, 80, "one");
+        assert_eq!(call("127.0.0.1:8082"), "one 172.17.0.1");
+        assert_eq!(call("192.0.2.1:8082"), "ConnectionRefused");
+        assert_eq!(within(&outside, || call("192.0.2.1:8082")), "ConnectionRefused");
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
+fn the_hosts_own_loopback_is_closed_to_containers() {
+    on_stage(|stage| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:7001").unwrap();
+        let one = stage.sandbox("aaaaaaaaaaaa1", plain("one"));
+        let sneak = "ip route del 127.0.0.0/8 table local; ip route add 127.0.0.1 via 172.17.0.1; \
+                     echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet";
+        let said = within(&one.netns, move || {
+            run(&format!("{sneak}; ip address del 127.0.0.1/8 dev lo; true"));
+            call("127.0.0.1:7001")
+        });
+        assert_eq!(said, "TimedOut");
+        run("nft flush chain ip stage guard");
+        let said = within(&one.netns, move || call("127.0.0.1:7001"));
+        assert_eq!(said, "WouldBlock", "without the guard it is connected, and hears nothing");
+        drop(listener);
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_sandbox_whose_note_is_damaged_is_cleared_away() {
+    on_stage(|stage| {
+        let one = stage.sandbox("aaaaaaaaaaaa1", plain("one"));
+        let two = stage.sandbox("bbbbbbbbbbbb2", plain("two"));
+        let three = stage.sandbox("cccccccccccc3", plain("three"));
+        let notes = stage.config.exec_root.join("sandboxes");
+        std::fs::write(notes.join("aaaaaaaaaaaa"), b"{\"container\":\xff").unwrap();
+        std::fs::write(notes.join("nobody"), b"").unwrap();
+        run(&format!("umount {}", two.netns.display()));
+        stage.restart();
+        assert_eq!(stage.runtime.block_on(stage.network.sandboxes()), [three]);
+        assert!(!one.netns.exists() && !two.netns.exists());
+        assert_eq!(std::fs::read_dir(notes).unwrap().count(), 1);
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_name_server_bears_whatever_it_is_asked() {
+    on_stage(|stage| {
+        std::fs::write("/run/resolv.conf", "").unwrap();
+        let one = stage.sandbox("aaaaaaaaaaaa1", plain("one"));
+        let netns = one.netns.clone();
+        stage.meanwhile(move || within(&netns, stage::dns::torment));
+        assert_eq!(stage.resolve(&one.netns, "one."), [one.address().unwrap()]);
+        assert!(
+            stage.resolve(&one.netns, "far.example.org.").is_empty(),
+            "at once, since there is nobody to ask"
+        );
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_container_may_run_a_name_server_of_its_own() {
     on_stage(|stage| {
         let ports = vec![IngressPort { protocol: Protocol::Udp, published: 5300, target: 53 }];

@@ -201,6 +201,23 @@ pub(crate) mod dns {
         message.to_vec().unwrap()
     }
 
+    /// All that a container may do to a name server, in a moment.
+    pub(crate) fn torment() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let good = question("one.", RecordType::A);
+        for number in 0..2000usize {
+            let mut bad = good.repeat(1 + number % 3);
+            let place = number % bad.len();
+            bad[place] ^= (number / 7) as u8;
+            bad.truncate(number % 90);
+            socket.send_to(&bad, "127.0.0.11:53").unwrap();
+        }
+        let idle: Vec<_> = (0..100).map(|_| TcpStream::connect("127.0.0.11:53").unwrap()).collect();
+        for (number, mut stream) in idle.into_iter().enumerate() {
+            stream.write_all(&[0xff; 7][..number % 7]).unwrap();
+        }
+    }
+
     /// Asks by datagram.
     pub(crate) fn resolve(name: &str) -> Vec<Ipv4Addr> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
