@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ask::Question;
 use crate::desk::Desk;
+use crate::manager::Alarm;
 use crate::replica::{Order, ReplicaNews};
 use crate::signer;
 
@@ -31,6 +32,7 @@ pub(crate) struct LeaderPump<M, F> {
     chance: Chance,
     last_proposal: u64,
     in_flight: Option<u64>,
+    _alarm: Alarm,
 }
 
 impl<M, F> LeaderPump<M, F>
@@ -38,7 +40,7 @@ where
     M: Machine<Input = Input, Output = Output>,
     F: Fn(State, Timestamp) -> M,
 {
-    pub(crate) fn new(make: F, orders: mpsc::Sender<Order>, chance: Chance) -> Self {
+    pub(crate) fn new(make: F, orders: mpsc::Sender<Order>, chance: Chance, alarm: Alarm) -> Self {
         Self {
             make,
             leader: None,
@@ -48,6 +50,7 @@ where
             chance,
             last_proposal: 0,
             in_flight: None,
+            _alarm: alarm,
         }
     }
 

@@ -19,7 +19,7 @@ mod signer;
 mod tests;
 
 pub use ask::Ask;
-pub use manager::{Group, Manager, ManagerConfig, StartError};
+pub use manager::{Failure, Group, Manager, ManagerConfig, StartError};
 pub use members::Members;
 pub use replica::Leadership;
 pub use services::Services;

@@ -69,7 +69,36 @@ pub struct Manager {
     reader: Reader,
     group: Group,
     shutdown: Shutdown,
-    failure: watch::Receiver<Option<Arc<LogError>>>,
+    failure: watch::Receiver<Option<Failure>>,
+}
+
+/// Why a manager that ran can do no more. Its owner should end, and say why.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nothing can be written any more.
+    #[error("the log of the manager cannot be written")]
+    Log(#[source] Arc<LogError>),
+    /// A bug; what is on disk is right.
+    #[error("a part of the manager has panicked")]
+    Panic,
+}
+
+/// Raises the alarm if the task that holds it panics.
+#[derive(Debug)]
+pub(crate) struct Alarm(watch::Sender<Option<Failure>>);
+
+impl Alarm {
+    pub(crate) fn raise(&self, failure: Failure) {
+        self.0.send_replace(Some(failure));
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.raise(Failure::Panic);
+        }
+    }
 }
 
 /// The way to this manager's replica. Cheap to clone.
@@ -120,11 +149,12 @@ impl Manager {
             shutdown: Shutdown::new(),
             failure: failure.subscribe(),
         };
-        let ways = Ways { leader, messages, leadership, orders: orders.clone(), failure };
+        let alarm = Alarm(failure.clone());
+        let ways = Ways { leader, messages, leadership, orders: orders.clone(), alarm };
         let stop = manager.shutdown.token().clone();
         let pump = ReplicaPump::new(replica, book, writer, ways, snapshot);
         manager.shutdown.spawn(pump.run(received_orders, stop.clone()));
-        let pump = LeaderPump::new(make, orders, host::chance::chance()?);
+        let pump = LeaderPump::new(make, orders, host::chance::chance()?, Alarm(failure));
         manager.shutdown.spawn(pump.run(questions, news, stop));
 
         if let Some(founding) = found {
@@ -149,12 +179,12 @@ impl Manager {
         &self.group
     }
 
-    /// Returns when the manager can do no more: its log is broken. Never otherwise.
-    pub async fn failure(&self) -> Arc<LogError> {
+    /// Returns when the manager can do no more. Never otherwise.
+    pub async fn failure(&self) -> Failure {
         let mut failure = self.failure.clone();
         let failed = failure.wait_for(Option::is_some).await.ok().and_then(|failed| failed.clone());
         match failed {
-            Some(error) => error,
+            Some(failure) => failure,
             None => std::future::pending().await,
         }
     }

@@ -19,8 +19,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::book::{self, Book};
-use crate::log::LogError;
 use crate::log::writer::{Write, Writer, Written};
+use crate::manager::{Alarm, Failure};
 
 /// What the replica's pump may be told to do.
 #[derive(Debug)]
@@ -99,8 +99,8 @@ pub(crate) struct Ways {
     pub(crate) leadership: watch::Sender<Leadership>,
     /// To itself, from threads that work for it.
     pub(crate) orders: mpsc::Sender<Order>,
-    /// To whoever waits for the manager's end: why it ended.
-    pub(crate) failure: watch::Sender<Option<Arc<LogError>>>,
+    /// To whoever owns the manager, if it can do no more.
+    pub(crate) alarm: Alarm,
 }
 
 /// The pump.
@@ -203,7 +203,7 @@ impl ReplicaPump {
             Order::Written(Written::Compacted(index)) => self.compacted(index),
             Order::Written(Written::Broken(error)) => {
                 tracing::error!(%error, "the log cannot be written any more");
-                self.ways.failure.send_replace(Some(Arc::new(error)));
+                self.ways.alarm.raise(Failure::Log(Arc::new(error)));
                 return Err(Ended);
             }
         }

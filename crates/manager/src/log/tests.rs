@@ -260,3 +260,47 @@ fn a_new_key_takes_over() {
     let (_, stored) = Log::open(folder.path(), Keys::only(DataKey::new([1; 32]))).unwrap();
     assert_eq!(stored.entries, [entry(2, 2, "new")]);
 }
+
+/// A file system with room for eight mebibytes.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let nothing = None::<&str>;
+        let size = Some("size=8m");
+        nix::mount::mount(nothing, folder.path(), Some("tmpfs"), nix::mount::MsFlags::empty(), size).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        nix::mount::umount2(self.0.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_full_disk_loses_nothing_and_goes_on_when_there_is_room() {
+    let disk = SmallDisk::new();
+    let folder = disk.0.path().join("log");
+    let ballast = disk.0.path().join("ballast");
+    let (mut log, _) = Log::open(&folder, keys()).unwrap();
+    log.persist(&persist(1, vec![entry(1, 2, "fits")])).unwrap();
+    fs::write(&ballast, vec![1; 6 << 20]).unwrap();
+    let large = persist(2, vec![entry(2, 2, &"large".repeat(300 << 10))]);
+    assert!(matches!(log.persist(&large), Err(LogError::Full { .. })));
+    let copy = tempfile::tempdir().unwrap();
+    for file in files(&folder) {
+        fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let (_, stored) = Log::open(copy.path(), keys()).unwrap();
+    assert_eq!(stored.entries, [entry(1, 2, "fits")]);
+
+    fs::remove_file(&ballast).unwrap();
+    log.persist(&large).unwrap();
+    drop(log);
+    let (_, stored) = Log::open(&folder, keys()).unwrap();
+    assert_eq!(stored.entries[1..], large.entries);
+}

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use model::Refusal;
+use control::leader::Request;
+use model::{Refusal, RefusalKind};
+
+use crate::Failure;
 
 use super::{create, manager, request, until_led};
 
@@ -118,4 +121,14 @@ async fn a_swarm_is_founded_only_once() {
     let second = manager(folder.path()).await;
     until_led(&second).await;
     assert_eq!(second.book().state().configs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let manager = manager(folder.path()).await;
+    let config = create(&manager, "one").await;
+    let asked = manager.ask().request(Request::RemoveConfig(config.id)).await;
+    assert_eq!(asked.unwrap_err().kind, RefusalKind::Unavailable);
+    assert!(matches!(manager.failure().await, Failure::Panic));
 }

@@ -41,6 +41,7 @@ impl Clerk {
                     draft.create(Config { id, spec: *spec, meta: Default::default() });
                     proposed.push((ticket, Some(id)));
                 }
+                Request::RemoveConfig(_) => panic!("a bug in the leader, as a test wished"),
                 _ => outputs.push(Output::Answer(ticket, Err(Refusal::invalid("only configs")))),
             }
         }
