@@ -26,19 +26,19 @@ pub struct ImageConfig {
     #[serde(deserialize_with = "null_is_default")]
     pub env: Vec<String>,
     /// The program and its first arguments.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(with = "null_if_empty")]
     pub entrypoint: Vec<String>,
     /// Arguments, or the program if there is no entrypoint.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(with = "null_if_empty")]
     pub cmd: Vec<String>,
     /// Folders that get a volume.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(with = "null_if_empty")]
     pub volumes: BTreeMap<String, Value>,
     /// Where the process starts; empty means the root.
     #[serde(deserialize_with = "null_is_default")]
     pub working_dir: String,
     /// Labels.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(with = "null_if_empty")]
     pub labels: BTreeMap<String, String>,
     /// Which signal asks it to stop; empty means SIGTERM.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
@@ -172,6 +172,27 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Go writes empty lists and maps of images as `null`, and clients have come to expect it.
+mod null_if_empty {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T, S>(value: &T, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        T: Serialize + Default + PartialEq,
+        S: Serializer,
+    {
+        if *value == T::default() { serializer.serialize_none() } else { value.serialize(serializer) }
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: Default + Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        super::null_is_default(deserializer)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
 fn is_false(flag: &bool) -> bool {
     !flag
@@ -195,6 +216,14 @@ mod tests {
         assert_eq!(document.config.cmd, ["sh"]);
         assert_eq!(document.config.healthcheck.as_ref().unwrap().interval, 1000);
         assert!(document.config.env.is_empty() && document.rootfs.diff_ids.is_empty());
+    }
+
+    #[test]
+    fn emptiness_is_written_as_clients_expect_it() {
+        let text = serde_json::to_string(&ImageConfig::default()).unwrap();
+        let expected = r#"{"User":"","Env":[],"Entrypoint":null,"Cmd":null,"Volumes":null,"WorkingDir":"","Labels":null}"#;
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<ImageConfig>(&text).unwrap(), ImageConfig::default());
     }
 
     #[test]

@@ -5,10 +5,9 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
-use crate::image::error::{ImageError, ImageErrorKind};
+use crate::image::error::ImageError;
 
 /// How to be let in by a registry.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,20 +63,6 @@ impl Credentials {
             .ok_or_else(wrong)?;
         let (username, password) = both.split_once(':').ok_or_else(wrong)?;
         Ok(Self::Password { username: username.to_owned(), password: password.to_owned() })
-    }
-
-    pub(crate) fn for_registry(&self) -> Result<RegistryAuth, ImageError> {
-        match self {
-            Self::Anonymous => Ok(RegistryAuth::Anonymous),
-            Self::Password { username, password } => {
-                Ok(RegistryAuth::Basic(username.clone(), password.clone()))
-            }
-            Self::RegistryToken(token) => Ok(RegistryAuth::Bearer(token.clone())),
-            Self::IdentityToken(_) => Err(ImageError::new(
-                ImageErrorKind::Denied,
-                "identity tokens are not supported: log in with a user name and a password or access token",
-            )),
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod credentials;
 mod digest;
 mod error;
 mod feed;
+mod identity;
 mod layers;
 mod manifest;
 mod packing;

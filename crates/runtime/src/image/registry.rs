@@ -7,15 +7,17 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use model::Duration;
-use model::image::ImageRef;
+use model::image::{DEFAULT_REGISTRY, ImageRef};
 use oci_client::client::{BlobResponse, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 
 use crate::image::config::DOCUMENT_BYTES_MAX;
 use crate::image::credentials::Credentials;
 use crate::image::digest::Digest;
 use crate::image::error::{ImageError, ImageErrorKind};
+use crate::image::identity;
 use crate::image::manifest::{Descriptor, MANIFEST_BYTES_MAX, Manifest};
 
 /// How registries are talked to.
@@ -49,7 +51,7 @@ impl Registries {
 pub(crate) struct Session {
     client: Client,
     reference: ImageRef,
-    auth: oci_client::secrets::RegistryAuth,
+    auth: RegistryAuth,
 }
 
 /// Bytes of a blob from an offset on.
@@ -79,7 +81,9 @@ impl Session {
         let client = Client::try_from(config).map_err(|error| {
             ImageError::new(ImageErrorKind::Machine, format!("preparing for a registry: {error}"))
         })?;
-        let session = Self { client, reference: reference.clone(), auth: credentials.for_registry()? };
+        let scheme = if plain { "http" } else { "https" };
+        let auth = registry_auth(scheme, reference, (credentials, registries.patience)).await?;
+        let session = Self { client, reference: reference.clone(), auth };
         let asked = session.client.auth(&session.address(None), &session.auth, RegistryOperation::Pull).await;
         asked.map_err(|error| session.explain(error))?;
         Ok(session)
@@ -180,9 +184,7 @@ impl Session {
             OciDistributionError::UnauthorizedError { url: _ } => {
                 self.denied("requested access to the resource is denied")
             }
-            OciDistributionError::AuthenticationFailure(_)
-                if self.auth == oci_client::secrets::RegistryAuth::Anonymous =>
-            {
+            OciDistributionError::AuthenticationFailure(_) if self.auth == RegistryAuth::Anonymous => {
                 self.denied("requested access to the resource is denied")
             }
             OciDistributionError::AuthenticationFailure(_) => ImageError::new(
@@ -243,6 +245,29 @@ impl Session {
             "pull access denied for {name}, repository does not exist or may require 'docker login': denied: {message}"
         );
         ImageError::new(ImageErrorKind::NotFound, text)
+    }
+}
+
+/// What the registry is shown; identity tokens are exchanged first.
+async fn registry_auth(
+    scheme: &str,
+    reference: &ImageRef,
+    (credentials, patience): (&Credentials, Duration),
+) -> Result<RegistryAuth, ImageError> {
+    match credentials {
+        Credentials::Anonymous => Ok(RegistryAuth::Anonymous),
+        Credentials::Password { username, password } => {
+            Ok(RegistryAuth::Basic(username.clone(), password.clone()))
+        }
+        Credentials::RegistryToken(token) => Ok(RegistryAuth::Bearer(token.clone())),
+        Credentials::IdentityToken(token) => {
+            let registry = match reference.registry.as_str() {
+                DEFAULT_REGISTRY => "registry-1.docker.io",
+                other => other,
+            };
+            let base = format!("{scheme}://{registry}");
+            identity::exchange(&base, &reference.path, (token, patience)).await.map(RegistryAuth::Bearer)
+        }
     }
 }
 

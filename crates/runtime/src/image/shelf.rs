@@ -127,7 +127,9 @@ impl Shelf {
         stacks: &[ChainId],
         name: impl FnOnce(&mut Catalog) -> Result<(), ImageError>,
     ) -> Result<(), ImageError> {
-        self.settle().map_err(|error| ImageError::machine("writing layers to the disk", &error))?;
+        if !self.read(|catalog| catalog.images.contains_key(&id)) {
+            self.settle().map_err(|error| ImageError::machine("writing layers to the disk", &error))?;
+        }
         self.change(|catalog| {
             let image = Image { stacks: stacks.to_vec(), ..Image::default() };
             catalog.images.entry(id).or_insert(image);

@@ -150,7 +150,8 @@ impl Shelf {
         let until = filter.until.map(Timestamp::nanos);
         let mut shown = Vec::new();
         for id in catalog.images.keys().copied() {
-            let document = self.document(id)?;
+            // An image that cannot be read is still shown, so that it can be removed.
+            let document = self.document(id).unwrap_or_default();
             let created = created_nanos(&document.created);
             let in_time = before.is_none_or(|limit| created < limit)
                 && since.is_none_or(|limit| created > limit)

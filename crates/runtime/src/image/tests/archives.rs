@@ -293,6 +293,38 @@ async fn a_shared_layer_stays_until_its_last_image_goes() {
 }
 
 #[tokio::test]
+async fn an_image_that_cannot_be_read_is_shown_and_can_be_removed() {
+    let Store { folder, images } = store();
+    let id = load(&images, &docker_archive("web", &some_layers())).await.unwrap();
+    load(&images, &docker_archive("db", &some_layers()[..1])).await.unwrap();
+    fs::write(folder.path().join("blobs/sha256").join(id.0.hex()), "{").unwrap();
+    drop(images);
+    let images = Images::open(folder.path()).unwrap();
+    assert_eq!(images.list(&ImageFilter::default(), &no_uses()).unwrap().len(), 2);
+    assert!(images.config(id).unwrap_err().message.contains("invalid image configuration"));
+    images.remove("web", Insistence::Careful, &no_uses()).unwrap();
+    images.remove("db", Insistence::Careful, &no_uses()).unwrap();
+    assert_empty(&images, folder.path());
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_full_disk_is_told_and_nothing_half_is_kept() {
+    use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    let folder = tempfile::tempdir().unwrap();
+    mount(Some("tmpfs"), folder.path(), Some("tmpfs"), MsFlags::empty(), Some("size=256k")).unwrap();
+    let images = Images::open(folder.path()).unwrap();
+    let big = vec![tar(&[file("big", &vec![7; 200 << 10])])];
+    let error = load(&images, &docker_archive("web", &big)).await;
+    let small = load(&images, &docker_archive("web", &some_layers())).await;
+    let left = images.list(&ImageFilter::default(), &no_uses()).map(|list| list.len());
+    drop(images);
+    umount2(folder.path(), MntFlags::MNT_DETACH).unwrap();
+    assert!(error.unwrap_err().contains("no space left on device"));
+    assert!(small.is_ok() && left == Ok(1), "{small:?}");
+}
+
+#[tokio::test]
 #[ignore = "needs root"]
 async fn an_overlay_of_the_layers_shows_the_image() {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};

@@ -88,7 +88,7 @@ async fn serve_layers(manner: Manner, layers: &[Vec<u8>]) -> Served {
     let registry = Arc::new(registry);
     let app = Router::new()
         .route("/v2/", get(ping))
-        .route("/token", get(token))
+        .route("/token", get(token).post(exchange))
         .route("/v2/{name}/manifests/{reference}", get(manifest))
         .route("/v2/{name}/blobs/{digest}", get(blob))
         .with_state(Arc::clone(&registry));
@@ -141,6 +141,15 @@ async fn token(headers: HeaderMap) -> Response {
         Some("Basic bWU6c2VjcmV0") => r#"{"token":"key"}"#.into_response(),
         Some(_) => StatusCode::UNAUTHORIZED.into_response(),
         None => r#"{"token":"nobody"}"#.into_response(),
+    }
+}
+
+async fn exchange(body: String) -> Response {
+    let good = body.contains("grant_type=refresh_token") && body.contains("refresh_token=a%2Fb");
+    if good && body.contains("scope=repository%3Aweb%3Apull") {
+        r#"{"access_token":"key"}"#.into_response()
+    } else {
+        StatusCode::UNAUTHORIZED.into_response()
     }
 }
 
@@ -324,6 +333,11 @@ async fn registries_that_want_credentials_get_them() {
     let served = serve(Manner::Token).await;
     let options = PullOptions { credentials: Credentials::RegistryToken("key".into()), ..amd64() };
     machine().images.pull(&served.name("web:1"), options, Progress::silent()).await.unwrap();
+    for (token, lets_in) in [("a/b", true), ("old", false)] {
+        let options = PullOptions { credentials: Credentials::IdentityToken(token.into()), ..amd64() };
+        let pulled = machine().images.pull(&served.name("web:1"), options, Progress::silent()).await;
+        assert_eq!(pulled.is_ok(), lets_in, "{pulled:?}");
+    }
 }
 
 #[tokio::test]
