@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host::files::{self, Access, Durability};
-use model::node::{Availability, IssuanceState, NodeRole};
+use model::node::{Availability, IssuanceState};
 use model::{Chance, Duration, NodeId, Timestamp};
 use pki::{Identity, JoinToken, Key, KeyFile, Roots, Unusable};
 use tokio::sync::watch;
@@ -324,7 +324,10 @@ impl Credentials {
         let addr = addr.ok_or_else(|| Status::unavailable("no manager is known"))?;
         let tls = self.identity().client_tls()?;
         self.renew(channel::connect(addr, MANAGER_NAME, tls).await?).await?;
-        Ok(Freshness::Renewed)
+        match told.filter(|told| !has_wished_role(told, &self.identity())) {
+            Some(_) => Err(Status::aborted("the authority issued a certificate for another role").into()),
+            None => Ok(Freshness::Renewed),
+        }
     }
 }
 
@@ -336,6 +339,9 @@ enum Freshness {
 
 /// The managers wish another role, or a certificate of their new root.
 fn is_renewal_wished(told: &News, identity: &Identity) -> bool {
-    let role: Option<NodeRole> = identity.subject.role();
-    told.node.certificate.status.state == IssuanceState::Rotate || role != Some(told.node.spec.desired_role)
+    told.node.certificate.status.state == IssuanceState::Rotate || !has_wished_role(told, identity)
+}
+
+fn has_wished_role(told: &News, identity: &Identity) -> bool {
+    identity.subject.role() == Some(told.node.spec.desired_role)
 }

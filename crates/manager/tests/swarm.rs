@@ -12,7 +12,7 @@ use control::leader::dispatch::Dispatcher;
 use control::leader::{Answer, Founding, Input, Output, Request, SignRequest, Ticket};
 use model::cluster::{JoinTokens, RootCa};
 use model::node::{
-    Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeStatus,
+    Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeState, NodeStatus,
 };
 use model::{
     Annotations, Chance, Cluster, ClusterId, ClusterSpec, Cx, Machine, Meta, Node, NodeId, NodeSpec, Service,
@@ -24,8 +24,11 @@ use skep_manager::services::LogBroker;
 use skep_manager::{Manager, ManagerConfig, Services};
 use store::{Change, Draft, State};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use wire::proto;
+use wire::proto::control_client::ControlClient;
+use wire::proto::watch_client::WatchClient;
 
 /// A manager that serves, and all that it began with.
 struct Swarm {
@@ -35,6 +38,7 @@ struct Swarm {
     tokens: JoinTokens,
     folder: tempfile::TempDir,
     serving: JoinSet<()>,
+    stop: oneshot::Sender<()>,
 }
 
 impl Swarm {
@@ -58,13 +62,14 @@ impl Swarm {
         let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
         let services =
             Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
+        let (stop, stopped) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let receiver = tls.subscribe();
-            let never = std::future::pending();
-            wire::channel::serve(listener, receiver, services.routes(), never).await.unwrap();
+            let stopped = async { drop(stopped.await) };
+            wire::channel::serve(listener, receiver, services.routes(), stopped).await.unwrap();
         });
-        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, serving }
+        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, serving, stop }
     }
 
     fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
@@ -152,12 +157,7 @@ async fn a_hundred_tasks_run_on_one_node() {
     let swarm = Swarm::found().await;
     let agent = swarm.agent("worker", &swarm.credentials);
     let me = swarm.credentials.identity().subject.node_id().unwrap();
-    swarm
-        .until(|state| {
-            let node = state.nodes.get(me);
-            node.is_some_and(|node| node.status.state == model::node::NodeState::Ready)
-        })
-        .await;
+    swarm.until(|state| is_ready(state, me)).await;
 
     let begun = host::clock::now();
     let annotations = Annotations { name: "web".to_owned(), ..Annotations::default() };
@@ -192,12 +192,7 @@ async fn a_node_joins_with_a_token_and_speaks() {
     let me = again.identity().subject.node_id().unwrap();
 
     let agent = swarm.agent("joiner", &again);
-    let state = swarm
-        .until(|state| {
-            let node = state.nodes.get(me);
-            node.is_some_and(|node| node.status.state == model::node::NodeState::Ready)
-        })
-        .await;
+    let state = swarm.until(|state| is_ready(state, me)).await;
     let description = state.nodes.get(me).unwrap().description.clone().unwrap();
     assert!(!description.tls_info.unwrap().cert_issuer_subject.is_empty());
     agent.stop().await;
@@ -217,6 +212,96 @@ async fn a_wrong_token_opens_nothing() {
     let words = "A valid join token is necessary to join this cluster";
     assert_eq!(refused.unwrap_err().to_string(), words);
     assert!(!folder.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_may_not_are_refused_in_known_words() {
+    let swarm = Swarm::found().await;
+    let folder = swarm.folder.path().join("joiner");
+    let joined = Credentials::join(&folder, &swarm.addr, &swarm.tokens.worker, Availability::Active);
+    let worker = joined.await.unwrap().identity();
+    let prefix = "Permission denied: unauthorized peer role: rpc error: code = PermissionDenied desc = ";
+
+    let nobody = swarm.credentials.identity().roots().anonymous_client();
+    let refused = list_nodes(&swarm.addr, nobody).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    assert_eq!(refused.message(), format!("{prefix}no client certificates in request"));
+
+    let refused = list_nodes(&swarm.addr, worker.client_tls().unwrap()).await.unwrap_err();
+    let words = "Permission denied: remote certificate not part of OUs: [swarm-manager]";
+    assert_eq!(refused.message(), format!("{prefix}{words}"));
+
+    let manager = swarm.credentials.identity();
+    let nodes = list_nodes(&swarm.addr, manager.client_tls().unwrap()).await.unwrap();
+    assert_eq!(nodes.len(), 2);
+
+    let stranger = Swarm::found().await.credentials.identity().client_tls().unwrap();
+    assert!(list_nodes(&swarm.addr, stranger).await.is_err(), "TLS refuses other swarms' nodes");
+}
+
+async fn list_nodes(addr: &str, tls: Arc<rustls::ClientConfig>) -> Result<Vec<proto::Node>, tonic::Status> {
+    let channel = wire::channel::connect(addr, wire::channel::MANAGER_NAME, tls);
+    let channel = channel.await.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+    let request = proto::ListNodesRequest::default();
+    Ok(ControlClient::new(channel).list_nodes(request).await?.into_inner().nodes)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_list_what_they_created_and_never_see_secrets() {
+    let swarm = Swarm::found().await;
+    let tls = swarm.credentials.identity().client_tls().unwrap();
+    let channel = wire::channel::connect(&swarm.addr, wire::channel::MANAGER_NAME, tls).await.unwrap();
+    let mut control = ControlClient::new(channel);
+    let clusters = control.list_clusters(proto::ListClustersRequest::default()).await.unwrap();
+    let cluster = clusters.into_inner().clusters.remove(0);
+    let root = cluster.root_ca.unwrap();
+    assert!(root.ca_key.is_empty() && !root.ca_cert.is_empty());
+    assert_eq!(root.join_tokens.unwrap().worker, swarm.tokens.worker);
+
+    for (text, code) in [("", tonic::Code::InvalidArgument), ("none", tonic::Code::NotFound)] {
+        let request = proto::GetServiceRequest { service_id: text.to_owned(), insert_defaults: false };
+        assert_eq!(control.get_service(request).await.unwrap_err().code(), code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_hears_what_happens() {
+    let swarm = Swarm::found().await;
+    let tls = swarm.credentials.identity().client_tls().unwrap();
+    let channel = wire::channel::connect(&swarm.addr, wire::channel::MANAGER_NAME, tls).await.unwrap();
+    let entry = |kind: &str| proto::watch_request::WatchEntry { kind: kind.to_owned(), ..Default::default() };
+    let mut watch = WatchClient::new(channel);
+    let wrong = proto::WatchRequest { entries: vec![entry("dog")], ..Default::default() };
+    assert_eq!(watch.watch(wrong).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+
+    let request = proto::WatchRequest { entries: vec![entry("node")], ..Default::default() };
+    let mut events = watch.watch(request).await.unwrap().into_inner();
+    assert_eq!(events.message().await.unwrap(), Some(proto::WatchMessage::default()));
+    let folder = swarm.folder.path().join("joiner");
+    let joined = Credentials::join(&folder, &swarm.addr, &swarm.tokens.worker, Availability::Active);
+    let me = joined.await.unwrap().identity().subject.common_name.clone();
+    let message = events.message().await.unwrap().unwrap();
+    let object = message.events[0].object.clone().unwrap().object.unwrap();
+    assert_eq!(message.events[0].action, proto::WatchActionKind::WatchActionCreate as i32);
+    assert!(matches!(object, proto::object::Object::Node(node) if node.id == me));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_does_not_wait_for_streams() {
+    let swarm = Swarm::found().await;
+    let agent = swarm.agent("worker", &swarm.credentials);
+    let me = swarm.credentials.identity().subject.node_id().unwrap();
+    swarm.until(|state| is_ready(state, me)).await;
+    let begun = host::clock::now();
+    swarm.stop.send(()).unwrap();
+    let mut serving = swarm.serving;
+    serving.join_next().await.unwrap().unwrap();
+    assert!(host::clock::since(begun) < Duration::from_secs(3));
+    agent.stop().await;
+}
+
+fn is_ready(state: &State, node: NodeId) -> bool {
+    state.nodes.get(node).is_some_and(|node| node.status.state == NodeState::Ready)
 }
 
 /// A leader of few talents: lets nodes in, puts all tasks of a service on the first one, and speaks with nodes.

@@ -17,7 +17,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, TlsConnector, server};
 use tonic::service::Routes;
@@ -31,6 +31,8 @@ pub const AUTHORITY_NAME: &str = "swarm-ca";
 
 /// How long a handshake, or a connection as a whole, may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long calls under way may take to end when the server stops.
+const END_MAX: Duration = Duration::from_millis(500);
 /// Connections that are ready and wait to be served.
 const READY_MAX: usize = 64;
 /// Handshakes at the same time; those beyond wait in the kernel's queue.
@@ -74,7 +76,8 @@ pub fn connect_lazily(
     Ok(endpoint(addr)?.connect_with_connector_lazy(connector(addr, name, tls)))
 }
 
-/// Serves calls until `stop` ends, then lets those under way end.
+/// Serves calls until `stop` ends, then gives those under way a moment to end. What then still goes on are
+/// streams; they end with whatever feeds them.
 ///
 /// # Errors
 /// If the server itself fails; a bad connection is no reason.
@@ -87,12 +90,21 @@ pub async fn serve(
     let (ready, incoming) = mpsc::channel(READY_MAX);
     let mut accepting = JoinSet::new();
     accepting.spawn(accept(listener, tls, ready));
-    Server::builder()
+    let (stopping, stopped) = oneshot::channel::<()>();
+    let serving = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(Incoming(incoming), stop)
-        .await
+        .serve_with_incoming_shutdown(Incoming(incoming), async { drop(stopped.await) });
+    let patience = async {
+        stop.await;
+        drop(stopping);
+        tokio::time::sleep(END_MAX).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = patience => Ok(()),
+    }
 }
 
 fn endpoint(addr: &str) -> Result<Endpoint, tonic::transport::Error> {

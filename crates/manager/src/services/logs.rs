@@ -223,12 +223,9 @@ impl Listener {
             if let Some(message) = self.news.pop_front() {
                 return Some(message);
             }
-            let is_read = !self.subscriptions.borrow().is_empty();
             tokio::select! {
-                Ok(()) = self.subscriptions.changed() => {}
-                // Only while somebody reads can a new task matter.
-                Ok(()) = self.book.changed(), if is_read => {}
-                else => return None,
+                changed = self.subscriptions.changed() => changed.ok()?,
+                changed = self.book.changed() => changed.ok()?,
             }
         }
     }
