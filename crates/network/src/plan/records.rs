@@ -88,7 +88,8 @@ impl Zone {
         }
     }
 
-    /// The service's names, which lead to those that serve only; but its one address exists before anybody serves.
+    /// The service's names, which lead to those that serve. They are known before anybody does, so that nobody outside is
+    /// asked for them.
     fn add_share(
         &mut self,
         service: &ServiceShare,
@@ -98,12 +99,8 @@ impl Zone {
     ) {
         let serving = (standing == Standing::Serving).then_some(address);
         for name in std::iter::once(&service.name).chain(&membership.aliases) {
-            if membership.vip.is_some() || serving.is_some() {
-                self.put(name, membership.vip.or(serving));
-            }
-            if serving.is_some() {
-                self.put(&format!("tasks.{name}"), serving);
-            }
+            self.put(name, membership.vip.or(serving));
+            self.put(&format!("tasks.{name}"), serving);
         }
         if let Some(vip) = membership.vip {
             self.owners.insert(vip, service.name.to_lowercase());

@@ -172,7 +172,7 @@ fn names_mean_what_users_expect() {
         ("web.2.id", "172.17.0.3"),
         ("050505050505", "172.17.0.5"),
         ("late", "10.0.1.130"),
-        ("tasks.late", "unknown"),
+        ("tasks.late", ""),
         ("shell", "unknown"),
         ("web.bridge", "unknown"),
         ("", "unknown"),

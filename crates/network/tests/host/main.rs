@@ -382,7 +382,30 @@ fn a_hundred_sandboxes_come_and_go_quickly() {
         measure("attach a task", &|id| drop(stage.sandbox(id, task("many", Protocol::Tcp))));
         measure("serve", &|id| stage.serve(id));
         measure("detach a task", &remove);
+
+        let before = (host::clock::now(), cpu(), private_memory());
+        stage.runtime.block_on(async {
+            let mut all = tokio::task::JoinSet::new();
+            for id in ids.clone() {
+                let network = stage.network.clone();
+                all.spawn(async move {
+                    network.sandbox(&id, task("many", Protocol::Tcp)).await.unwrap();
+                    network.serve(&id).await;
+                });
+            }
+            all.join_all().await
+        });
+        let (wall, cpu) = (host::clock::since(before.0), cpu() - before.1);
+        let memory = private_memory() - before.2;
+        println!("100 attach and serve at once: {wall:?}, {cpu} ms of CPU, {memory} KiB more");
     });
+}
+
+/// The memory of this process that it shares with nobody, in KiB.
+fn private_memory() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The CPU time of this process, in milliseconds.

@@ -29,7 +29,8 @@ pub(crate) fn on_stage(test: impl FnOnce(&mut Stage) + Send + 'static) {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
         mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-        run("ip link set lo up");
+        // As strict about senders as some distributions are.
+        run("ip link set lo up; echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         std::fs::write("/run/resolv.conf", "nameserver 127.0.0.1\nsearch example.org\n").unwrap();
         let config = NetworkConfig {
