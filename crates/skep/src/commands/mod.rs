@@ -1,5 +1,6 @@
 //! The commands: one folder for each noun, one file for each verb.
 
+mod node;
 mod shell;
 mod swarm;
 mod system;
@@ -18,6 +19,9 @@ pub(crate) enum Command {
     /// Manage the swarm
     #[command(subcommand)]
     Swarm(swarm::Swarm),
+    /// Manage the nodes of the swarm
+    #[command(subcommand)]
+    Node(node::Node),
     /// Manage the daemon
     #[command(subcommand)]
     System(system::System),
@@ -37,6 +41,7 @@ impl Command {
     pub(crate) async fn run(self, session: &mut Session) -> Result<ExitCode> {
         match self {
             Self::Swarm(command) => command.run(session).await?,
+            Self::Node(command) => command.run(session).await?,
             Self::System(command) => command.run(session).await?,
             Self::Info(command) => command.run(session).await?,
             Self::Version(command) => command.run(session).await?,
