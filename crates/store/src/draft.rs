@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use model::limits::ENTRY_CHANGES_MAX;
 use model::{Timestamp, Version};
 
 use crate::change::Change;
@@ -58,6 +59,11 @@ impl Draft {
         self.places.is_empty()
     }
 
+    /// True if nothing more should be added: what does not fit waits for the next draft.
+    pub fn is_full(&self) -> bool {
+        self.places.len() >= ENTRY_CHANGES_MAX
+    }
+
     /// Adds a new object.
     pub fn create<T: Stored>(&mut self, mut object: T) {
         let meta = object.meta_mut();
@@ -78,6 +84,15 @@ impl Draft {
         let object = T::into_object(Arc::new(object));
         self.next.put(object.clone());
         self.note(Change::Update(object));
+    }
+
+    /// Changes an object as it is now; if that leaves it equal, nothing is drafted.
+    pub fn edit<T: Stored + PartialEq>(&mut self, object: &Arc<T>, change: impl FnOnce(&mut T)) {
+        let mut changed = T::clone(object);
+        change(&mut changed);
+        if changed != **object {
+            self.update(changed);
+        }
     }
 
     /// Takes an object out.

@@ -43,6 +43,8 @@ pub enum Key {
     Slot(ServiceId, u64),
     /// Where it runs.
     Node(NodeId),
+    /// Whose task it is, and where it runs: for tasks that no slot number tells apart.
+    On(ServiceId, NodeId),
 }
 
 /// An object that a table can hold.
@@ -144,6 +146,9 @@ fn task_keys(task: &Task) -> Vec<Key> {
         keys.push(Key::Service(service));
         keys.push(Key::Slot(service, task.slot));
     }
-    keys.extend(task.node_id.map(Key::Node));
+    if let Some(node) = task.node_id {
+        keys.push(Key::Node(node));
+        keys.extend(task.service_id.filter(|_| task.slot == 0).map(|service| Key::On(service, node)));
+    }
     keys
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    Cluster, Config, Extension, Network, Node, NodeId, Resource, Secret, Service, ServiceId, Task, Volume,
+    Cluster, Config, Extension, Meta, Network, Node, NodeId, Resource, Secret, Service, ServiceId, Task, Volume,
 };
 
 use crate::change::{Change, Event};
@@ -45,6 +45,30 @@ impl State {
             state.put(object);
         }
         state
+    }
+
+    /// True if the change is in this book: a version is given only once.
+    pub fn holds(&self, change: &Change) -> bool {
+        match change {
+            Change::Create(object) | Change::Update(object) => self.meta_of(object) == Some(object.meta()),
+            Change::Remove(object) => self.meta_of(object).is_none(),
+        }
+    }
+
+    /// The version and times that the book has for the object with this one's id.
+    fn meta_of(&self, object: &Object) -> Option<&Meta> {
+        match object {
+            Object::Node(node) => self.nodes.get(node.id).map(|node| &node.meta),
+            Object::Service(service) => self.services.get(service.id).map(|service| &service.meta),
+            Object::Network(network) => self.networks.get(network.id).map(|network| &network.meta),
+            Object::Task(task) => self.tasks.get(task.id).map(|task| &task.meta),
+            Object::Cluster(cluster) => self.clusters.get(cluster.id).map(|cluster| &cluster.meta),
+            Object::Secret(secret) => self.secrets.get(secret.id).map(|secret| &secret.meta),
+            Object::Resource(resource) => self.resources.get(resource.id).map(|resource| &resource.meta),
+            Object::Extension(extension) => self.extensions.get(extension.id).map(|extension| &extension.meta),
+            Object::Config(config) => self.configs.get(config.id).map(|config| &config.meta),
+            Object::Volume(volume) => self.volumes.get(volume.id).map(|volume| &volume.meta),
+        }
     }
 
     /// Every object, kind after kind: what a snapshot holds.
@@ -126,6 +150,11 @@ impl State {
     /// The tasks of one slot of a service, by id.
     pub fn tasks_in_slot(&self, service: ServiceId, slot: u64) -> impl Iterator<Item = &Arc<Task>> {
         self.tasks.with_key(Key::Slot(service, slot))
+    }
+
+    /// The tasks of a service without slot numbers on a node, by id.
+    pub fn tasks_of_on(&self, service: ServiceId, node: NodeId) -> impl Iterator<Item = &Arc<Task>> {
+        self.tasks.with_key(Key::On(service, node))
     }
 
     /// The tasks on a node, by id.

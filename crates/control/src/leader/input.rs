@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::cluster::EncryptionKey;
-use model::node::{NodeDescription, NodeRole};
+use model::node::{ManagerStatus, NodeDescription, NodeRole};
 use model::volume::VolumeAssignment;
 use model::{
     ClusterId, Config, ConfigId, Duration, Node, NodeId, Refusal, Secret, SecretId, SessionId, Task, TaskId,
@@ -26,6 +26,8 @@ pub enum Input {
     Session(NodeId, SessionEvent),
     /// A certificate was signed, PEM chain, or could not be, and why.
     Signed(NodeId, Result<Vec<u8>, String>),
+    /// Who is in the Raft group now, and how they are; told when it begins and whenever it differs.
+    Members(Vec<Member>),
     /// The log moved on: this is the book now. It holds the proposal in flight, if one was and is committed.
     Committed(Box<State>),
     /// The time it asked for has come.
@@ -43,6 +45,18 @@ pub enum Output {
     Tell(NodeId, SessionId, Tell),
     /// Sign a certificate for this node.
     Sign(NodeId, SignRequest),
+    /// Take this node out of the Raft group. If it is the leader itself, let another lead first. Wished again
+    /// until [`Input::Members`] shows that it is done.
+    Dismiss(NodeId),
+}
+
+/// One member of the Raft group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Which node.
+    pub node_id: NodeId,
+    /// Its place in the group.
+    pub status: ManagerStatus,
 }
 
 /// What a node says.

@@ -1,0 +1,71 @@
+//! The order of the deciders.
+//!
+//! Each sees what those above it have drafted. What one drafts that concerns another above it is on the agenda
+//! again after the commit: so a round ends, and the rounds end when one drafts nothing.
+
+use model::{Cx, Timestamp};
+use store::{Change, Draft, State};
+
+use super::agenda::Agenda;
+use super::allocate::{self, Pools};
+use super::orchestrate;
+use super::schedule::{self, Ledger};
+use super::{reap, restart, update};
+
+/// What the deciders keep besides the book, all of it computed from the book.
+#[derive(Debug)]
+pub(super) struct Deciders {
+    agenda: Agenda,
+    pools: Pools,
+    ledger: Ledger,
+}
+
+impl Deciders {
+    /// Deciders who have everything still to look at.
+    pub(super) fn of(state: &State) -> Self {
+        Self { agenda: Agenda::of(state), pools: Pools::of(state), ledger: Ledger::of(state) }
+    }
+
+    /// True if a round may find something to do.
+    pub(super) fn want_round(&self, now: Timestamp) -> bool {
+        self.agenda.wants_round(now) || self.pools.wants_round() || self.ledger.wants_round()
+    }
+
+    /// When a round will be wanted although nothing happens.
+    pub(super) fn wake_at(&self) -> Option<Timestamp> {
+        self.agenda.wake_at()
+    }
+
+    /// What was committed wants another look, until a round drafts nothing.
+    pub(super) fn committed(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.agenda.note(change);
+            self.pools.note(change);
+            self.ledger.note(change);
+        }
+    }
+
+    /// Lets everyone decide, once. What an overfull draft had no room for stays on the agenda.
+    pub(super) fn round(&mut self, draft: &mut Draft, cx: &mut Cx<'_>) {
+        self.agenda.call_due(cx.now);
+        self.look(draft);
+        orchestrate::run(draft, &self.agenda, cx); //    how many, and in which places
+        restart::run(draft, &mut self.agenda, cx); //    what ended: again?
+        update::run(draft, &mut self.agenda, cx); //     what is old: renew
+        allocate::run(draft, &mut self.pools); //        addresses, ports, networks
+        schedule::run(draft, &mut self.ledger, cx); //   nodes
+        allocate::attach(draft, &mut self.pools); //     addresses of those nodes
+        self.look(draft);
+        reap::run(draft, &self.agenda); //               what may be forgotten
+        if !draft.is_full() {
+            self.agenda.clear();
+        }
+    }
+
+    /// Puts on the agenda what was drafted so far.
+    fn look(&mut self, draft: &Draft) {
+        for change in draft.changes() {
+            self.agenda.note(change);
+        }
+    }
+}
