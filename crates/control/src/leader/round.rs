@@ -10,7 +10,7 @@ use super::agenda::Agenda;
 use super::allocate::{self, Pools};
 use super::orchestrate;
 use super::schedule::{self, Ledger};
-use super::{reap, restart, update};
+use super::{enforce, reap, restart, update};
 
 /// What the deciders keep besides the book, all of it computed from the book.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ impl Deciders {
         orchestrate::run(draft, &self.agenda, cx); //    how many, and in which places
         restart::run(draft, &mut self.agenda, cx); //    what ended: again?
         update::run(draft, &mut self.agenda, cx); //     what is old: renew
+        enforce::run(draft); //                          what no longer fits: out
         allocate::run(draft, &mut self.pools); //        addresses, ports, networks
         schedule::run(draft, &mut self.ledger, cx); //   nodes
         allocate::attach(draft, &mut self.pools); //     addresses of those nodes
