@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Cluster, Config, Extension, Meta, Network, Node, NodeId, Resource, Secret, Service, ServiceId, Task, Volume,
+    Cluster, Config, Extension, Meta, Network, Node, NodeId, Resource, Secret, Service, ServiceId, Task,
+    Volume,
 };
 
 use crate::change::{Change, Event};
@@ -65,7 +66,9 @@ impl State {
             Object::Cluster(cluster) => self.clusters.get(cluster.id).map(|cluster| &cluster.meta),
             Object::Secret(secret) => self.secrets.get(secret.id).map(|secret| &secret.meta),
             Object::Resource(resource) => self.resources.get(resource.id).map(|resource| &resource.meta),
-            Object::Extension(extension) => self.extensions.get(extension.id).map(|extension| &extension.meta),
+            Object::Extension(extension) => {
+                self.extensions.get(extension.id).map(|extension| &extension.meta)
+            }
             Object::Config(config) => self.configs.get(config.id).map(|config| &config.meta),
             Object::Volume(volume) => self.volumes.get(volume.id).map(|volume| &volume.meta),
         }
