@@ -3,15 +3,13 @@
 
 use std::time::Instant;
 
-use skep_control::leader::allocate::{self, Pools};
-use skep_control::leader::schedule::{self, Ledger};
-use model::node::{
-    Availability, Certificate, Membership, NodeDescription, NodeRole, NodeState, NodeStatus,
-};
+use model::node::{Availability, Certificate, Membership, NodeDescription, NodeRole, NodeState, NodeStatus};
 use model::{
     Annotations, Chance, Cx, Meta, Node, NodeId, NodeSpec, ServiceId, Task, TaskId, TaskSpec, TaskState,
     TaskStatus, Timestamp, Version,
 };
+use skep_control::leader::allocate::{self, Pools};
+use skep_control::leader::schedule::{self, Ledger};
 use store::{Draft, State};
 
 #[test]
