@@ -20,7 +20,7 @@ use crate::endpoint::Endpoints;
 use crate::failure::{AttachError, Kernel};
 use crate::kernel::netlink::{Netlink, Part};
 use crate::kernel::news::{self, News};
-use crate::kernel::{conntrack, forward, nft, sysctl};
+use crate::kernel::{conntrack, nft, sysctl};
 use crate::listing::{self, BridgeFacts, LocalNetwork};
 use crate::memory::Memory;
 use crate::plan::{Bridge, Now, Operation, Records, Wanted, diff};
@@ -203,10 +203,8 @@ impl Keeper {
             tracing::info!("somebody removed the packet rules; they are loaded again");
             self.now.ruleset = None;
         }
-        if news.contains(&News::OtherFirewall)
-            && let Err(error) = self.perform(Operation::OpenForward(self.bridge.clone()))
-        {
-            tracing::warn!(%error, "packets of containers may be stopped on this host");
+        if news.contains(&News::OtherFirewall) {
+            uplink::open_forward(&self.bridge);
         }
     }
 
@@ -350,7 +348,8 @@ impl Keeper {
                 sysctl::set(&switch.name, switch.value).map_err(Kernel::doing("setting a kernel's switch"))
             }
             Operation::OpenForward(bridge) => {
-                forward::open(&bridge.name).map_err(Kernel::doing("opening another firewall"))
+                uplink::open_forward(&bridge);
+                Ok(())
             }
             Operation::Reserve(door) => {
                 if let Err(taken) = self.ports.reserve_if_free(door) {

@@ -36,7 +36,16 @@ pub(crate) fn raise(wanted: &Wanted) -> Result<(), Kernel> {
     for switch in &wanted.switches {
         sysctl::set(&switch.name, switch.value).map_err(Kernel::doing("setting a kernel's switch"))?;
     }
-    forward::open(&wanted.bridge.name).map_err(Kernel::doing("opening another firewall"))
+    open_forward(&wanted.bridge);
+    Ok(())
+}
+
+/// Lets other firewalls let the bridge's packets pass. Containers of this host reach each other without it, so that it is
+/// no reason to have no network at all.
+pub(crate) fn open_forward(bridge: &Bridge) {
+    if let Err(error) = forward::open(&bridge.name) {
+        tracing::warn!(%error, "another firewall may stop the packets of containers");
+    }
 }
 
 /// Makes the bridge, or completes one that is there.
@@ -46,7 +55,9 @@ pub(crate) fn make(bridge: &Bridge) -> Result<(), Kernel> {
 
 /// Removes the bridge, and the rules for it in other firewalls.
 pub(crate) fn remove(bridge: &Bridge) -> Result<(), Kernel> {
-    forward::shut(&bridge.name).map_err(Kernel::doing("leaving another firewall"))?;
+    if let Err(error) = forward::shut(&bridge.name) {
+        tracing::warn!(%error, "rules for a bridge that is gone may be left in another firewall");
+    }
     let removed = Links::open().and_then(|mut links| links.remove(&bridge.name));
     removed.map_err(Kernel::doing("removing the bridge"))
 }

@@ -4,12 +4,16 @@
 //! else at the head of the chain for forwarded packets; nothing if that chain lets packets pass anyway. An accept of ours
 //! cannot overrule a drop of theirs, so the rules must stand in their table.
 
+use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 
+use super::netlink::{Netlink, Part};
+use super::nft;
+
 /// Lets the bridge's packets pass. Does nothing where nobody stops them.
 pub(crate) fn open(bridge: &str) -> io::Result<()> {
-    for tables in present() {
+    for tables in present()? {
         let Some(chain) = tables.chain_to_open()? else { continue };
         for direction in ["-i", "-o"] {
             let rule = [chain, direction, bridge, "-j", "ACCEPT"];
@@ -23,7 +27,7 @@ pub(crate) fn open(bridge: &str) -> io::Result<()> {
 
 /// Takes the rules back, wherever they stand.
 pub(crate) fn shut(bridge: &str) -> io::Result<()> {
-    for tables in present() {
+    for tables in present()? {
         for chain in [USERS, ALL] {
             for direction in ["-i", "-o"] {
                 while tables.succeeds("-D", &[chain, direction, bridge, "-j", "ACCEPT"])? {}
@@ -55,16 +59,16 @@ impl Tables {
 }
 
 /// The tables that exist. Asking `iptables` about tables that do not exist might make them, so the kernel is asked first.
-fn present() -> Vec<Tables> {
-    let legacy = std::fs::read_to_string("/proc/net/ip_tables_names");
-    let legacy = legacy.is_ok_and(|names| names.lines().any(|name| name == "filter"));
-    let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let nft = quiet(Command::new("nft").args(["list", "chain", "ip", "filter", ALL]));
-    let nft = nft.is_ok_and(|status| status.success());
-    let found = [(legacy, Tables("iptables-legacy")), (nft, Tables("iptables-nft"))];
-    found.into_iter().filter_map(|(there, tables)| there.then_some(tables)).collect()
+fn present() -> io::Result<Vec<Tables>> {
+    let legacy = fs::read_to_string("/proc/net/ip_tables_names");
+    let legacy = legacy.is_ok_and(|names| names.lines().any(|name| name == FILTER));
+    let new = nft::has_chain(&mut Netlink::open(Part::Netfilter)?, FILTER, ALL)?;
+    let found = [(legacy, Tables("iptables-legacy")), (new, Tables("iptables-nft"))];
+    Ok(found.into_iter().filter_map(|(there, tables)| there.then_some(tables)).collect())
 }
 
+/// The table of verdicts.
+const FILTER: &str = "filter";
 /// The chain of forwarded packets.
 const ALL: &str = "FORWARD";
 /// The chain that Docker asks first and never changes.

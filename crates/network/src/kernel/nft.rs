@@ -33,6 +33,20 @@ pub(crate) fn remove(netfilter: &mut Netlink, table: &str) -> io::Result<()> {
     draft.commit(netfilter)
 }
 
+/// True if a table has a chain of this name.
+pub(crate) fn has_chain(netfilter: &mut Netlink, table: &str, chain: &str) -> io::Result<bool> {
+    let mut question = Batch::default();
+    question
+        .begin(SUBSYSTEM << 8 | GET_CHAIN, libc::NLM_F_ACK as u16)
+        .header(&IPV4)
+        .text(CHAIN_TABLE, table)
+        .text(CHAIN_NAME, chain);
+    match netfilter.ask(question, |_, _| {}) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        answer => answer.map(|()| true),
+    }
+}
+
 /// A change of one table in the making.
 struct Draft<'a> {
     table: &'a str,
@@ -145,6 +159,7 @@ const APPEND: u16 = libc::NLM_F_APPEND as u16;
 const NEW_TABLE: u16 = 0;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
+const GET_CHAIN: u16 = 4;
 const NEW_RULE: u16 = 6;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;

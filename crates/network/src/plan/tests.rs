@@ -52,7 +52,8 @@ fn host_port(host_ip: [u8; 4], host_port: u16) -> HostPort {
 }
 
 pub(crate) fn three_services() -> Vec<Sandbox> {
-    let ports = vec![host_port([0, 0, 0, 0], 2222), host_port([127, 0, 0, 1], 2223)];
+    let telephone = HostPort { protocol: Protocol::Sctp, ..host_port([0, 0, 0, 0], 3868) };
+    let ports = vec![host_port([0, 0, 0, 0], 2222), host_port([127, 0, 0, 1], 2223), telephone];
     vec![
         sandbox(2, task("web", 1, Protocol::Tcp, 8080)),
         sandbox(3, task("web", 2, Protocol::Tcp, 8080)),
@@ -128,6 +129,7 @@ fn rules_go_before_ports_and_flows_last() {
             "release 9090",
             "release 2223",
             "release 5300",
+            "release 3868",
             "forget 172.17.0.5",
             "forget 172.17.0.6",
             "forget 172.17.0.7"
