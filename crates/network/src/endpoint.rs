@@ -21,7 +21,6 @@ pub(crate) struct Endpoints {
     home: netns::Home,
     links: Links,
     bridge: Bridge,
-    index: u32,
     table: String,
 }
 
@@ -34,23 +33,23 @@ pub(crate) struct Found {
 }
 
 impl Endpoints {
-    /// For the thread's present network namespace, with the bridge in it. The bridge must be there.
+    /// For the thread's present network namespace. The bridge need not be there yet.
     pub(crate) fn open(bridge: &Bridge, table: &str) -> io::Result<Self> {
-        let mut links = Links::open()?;
-        let index = links.index(&bridge.name)?.ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { home: netns::Home::here()?, links, bridge: bridge.clone(), index, table: table.to_owned() })
+        let links = Links::open()?;
+        Ok(Self { home: netns::Home::here()?, links, bridge: bridge.clone(), table: table.to_owned() })
     }
 
     /// Makes a namespace at the sandbox's path and connects it, if it has an interface.
     pub(crate) fn attach(&mut self, sandbox: &Sandbox) -> io::Result<Sockets> {
-        let Self { home, links, bridge, index, table } = self;
+        let Self { home, links, bridge, table } = self;
         home.make(&sandbox.netns, |namespace| {
             let mut inside = Links::open()?;
             inside.raise(LOOPBACK)?;
             switches()?;
             if let Some(address) = sandbox.address() {
                 let here = host_end(&sandbox.container);
-                connect(links, &pair(&here, *index, address, namespace))?;
+                let index = links.index(&bridge.name)?.ok_or(io::ErrorKind::NotFound)?;
+                connect(links, &pair(&here, index, address, namespace))?;
                 let eth0 = inside.index(GUEST_END)?.ok_or(io::ErrorKind::NotFound)?;
                 inside.settle(eth0, address, bridge.subnet)?;
             }

@@ -98,10 +98,8 @@ impl Keeper {
         let memory =
             Memory::open(&config.exec_root).map_err(Kernel::doing("making the network's folders"))?;
         let bridge = uplink::choose(&config)?;
-        let wanted = Wanted::of(config.instance.table(), &bridge, std::iter::empty());
-        uplink::raise(&wanted)?;
         let endpoints = Endpoints::open(&bridge, config.instance.table())
-            .map_err(Kernel::doing("looking at the bridge"))?;
+            .map_err(Kernel::doing("looking at this host's links"))?;
         let Neighbours { resolver, records } = neighbours;
         let mut keeper = Self {
             memory,
@@ -110,7 +108,7 @@ impl Keeper {
             pool: Pool::new(bridge.subnet),
             ports: Ports::default(),
             sandboxes: BTreeMap::new(),
-            now: Now { bridge: Some(bridge.clone()), ..Now::default() },
+            now: Now::default(),
             resolver,
             records,
             waiting: Vec::new(),
@@ -260,6 +258,7 @@ impl Keeper {
         let sandbox = Sandbox { container, netns, interface, ports, standing: Standing::Aside, spec };
         let sockets = self.endpoints.attach(&sandbox).inspect_err(|_| {
             address.into_iter().for_each(|address| self.pool.take_back(address));
+            self.now.bridge = None; // perhaps somebody removed it; it is made again if so
         });
         let sockets = sockets.map_err(Kernel::doing("making the sandbox"))?;
         self.resolver.open(&sandbox.container, sockets);
@@ -343,7 +342,11 @@ impl Keeper {
 
     fn perform(&mut self, operation: Operation) -> Result<(), Kernel> {
         match operation {
-            Operation::MakeBridge(bridge) => uplink::make(&bridge),
+            Operation::MakeBridge(bridge) => {
+                uplink::make(&bridge)?;
+                self.now.bridge = Some(bridge);
+                Ok(())
+            }
             Operation::Set(switch) => {
                 sysctl::set(&switch.name, switch.value).map_err(Kernel::doing("setting a kernel's switch"))
             }
@@ -389,7 +392,6 @@ impl Keeper {
         self.ports = Ports::default();
         let removed = nft::remove(&mut self.netfilter, self.config.instance.table());
         removed.map_err(Kernel::doing("removing the packet rules"))?;
-        self.now = Now { bridge: self.now.bridge.clone(), ..Now::default() };
         uplink::remove(&self.bridge)?;
         self.memory.wipe().map_err(Kernel::doing("removing the network's folders"))
     }

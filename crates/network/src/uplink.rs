@@ -6,9 +6,9 @@ use std::io;
 
 use crate::config::NetworkConfig;
 use crate::failure::Kernel;
+use crate::kernel::forward;
 use crate::kernel::link::Links;
-use crate::kernel::{forward, sysctl};
-use crate::plan::{Bridge, Wanted};
+use crate::plan::Bridge;
 use crate::sandbox::Mac;
 use crate::subnet::Subnet;
 
@@ -28,16 +28,6 @@ pub(crate) fn choose(config: &NetworkConfig) -> Result<Bridge, Kernel> {
     let exhausted =
         || io::Error::new(io::ErrorKind::AddrInUse, "172.17.0.0/16 to 172.31.0.0/16 are all in use");
     Ok(Bridge { name, subnet: free.ok_or_else(exhausted).map_err(doing())? })
-}
-
-/// Makes everything that is there whoever lives on the bridge.
-pub(crate) fn raise(wanted: &Wanted) -> Result<(), Kernel> {
-    make(&wanted.bridge)?;
-    for switch in &wanted.switches {
-        sysctl::set(&switch.name, switch.value).map_err(Kernel::doing("setting a kernel's switch"))?;
-    }
-    open_forward(&wanted.bridge);
-    Ok(())
 }
 
 /// Lets other firewalls let the bridge's packets pass. Containers of this host reach each other without it, so that it is

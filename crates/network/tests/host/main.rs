@@ -354,6 +354,12 @@ fn what_others_do_to_the_rules_is_made_good() {
         server(&outside, 7000, "out");
         let one = stage.sandbox("aaaaaaaaaaaa1", published("one", Protocol::Tcp, 8081));
         server(&one.netns, 80, "one");
+        run("ip link del stage0");
+        assert!(stage.runtime.block_on(stage.network.sandbox("dddddddddddd4", plain("four"))).is_err());
+        stage.sandbox("dddddddddddd4", plain("four"));
+        stage.runtime.block_on(stage.network.remove("aaaaaaaaaaaa1"));
+        let one = stage.sandbox("aaaaaaaaaaaa1", published("one", Protocol::Tcp, 8081));
+        server(&one.netns, 80, "one");
         run("nft flush ruleset");
         stage.until(|| call("192.0.2.1:8081") == "one 192.0.2.1");
         run("iptables -N DOCKER-USER; iptables -P FORWARD DROP; iptables -A FORWARD -j DOCKER-USER");
