@@ -1,6 +1,6 @@
 //! Exchanges an identity token, which `docker login` got from an identity provider, for one that the registry takes.
 //!
-//! This is OAuth 2's refresh, which the registry client does not speak. In: the token. Out: a token for pulling one
+//! This is OAuth 2's refresh, which the registry client does not speak. In: the token. Out: a token for one
 //! repository. Both are told to nobody else and kept by nobody here.
 
 use model::Duration;
@@ -15,10 +15,10 @@ struct Challenge {
     service: String,
 }
 
-/// A token for pulling the repository at `path`. `base` is the registry with its scheme.
+/// A token for this scope, `repository:path:actions`. `base` is the registry with its scheme.
 pub(crate) async fn exchange(
     base: &str,
-    path: &str,
+    scope: &str,
     (token, patience): (&str, Duration),
 ) -> Result<String, ImageError> {
     let denied =
@@ -31,12 +31,11 @@ pub(crate) async fn exchange(
         .filter_map(|header| header.to_str().ok())
         .find_map(challenge)
         .ok_or_else(|| denied("it does not take identity tokens"))?;
-    let scope = format!("repository:{path}:pull");
     let form = [
         ("grant_type", "refresh_token"),
         ("service", &service),
         ("client_id", "skep"),
-        ("scope", &scope),
+        ("scope", scope),
         ("refresh_token", token),
     ];
     let body = form.map(|(key, value)| format!("{key}={}", escaped(value))).join("&");

@@ -94,19 +94,19 @@ impl Shelf {
         let failed = |error: io::Error| failure("loading a layer", &error);
         let file = self.content.open_blob(&blob).map_err(failed)?;
         let blob_bytes = file.metadata().map_err(failed)?.len();
-        let counter = Counter::new(progress, &diff_id.short(), "Loading layer", Some(blob_bytes));
+        let counter = Counter::new(progress.clone(), &diff_id.short(), "Loading layer", Some(blob_bytes));
         let unpacked = self.unpack(Counted { source: file, counter }, diff_id).map_err(failed)?;
         self.place(chain, NewLayer { unpacked, diff_id, blob, blob_bytes })
     }
 }
 
 /// Tells how far a reader is.
-struct Counted<'a, R> {
+struct Counted<R> {
     source: R,
-    counter: Counter<'a>,
+    counter: Counter,
 }
 
-impl<R: Read> Read for Counted<'_, R> {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
         self.counter.add(read);

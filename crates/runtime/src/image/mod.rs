@@ -20,6 +20,7 @@ mod manifest;
 mod packing;
 mod progress;
 mod pull;
+mod push;
 mod registry;
 mod remove;
 mod shelf;
@@ -86,6 +87,19 @@ impl Images {
         progress: Progress,
     ) -> Result<Pulled, ImageError> {
         self.1.pull(&self.0, reference, options, &progress).await
+    }
+
+    /// Sends the image of this name to its registry. Tells what the registry calls it.
+    ///
+    /// # Errors
+    /// If there is no such image here, or the registry does not take it.
+    pub async fn push(
+        &self,
+        reference: &ImageRef,
+        credentials: &Credentials,
+        progress: &Progress,
+    ) -> Result<Digest, ImageError> {
+        push::push(&self.0, &self.1.registries, reference, (credentials, progress)).await
     }
 
     /// What a registry says about a reference, without fetching it: for pinning digests.

@@ -117,8 +117,8 @@ impl Progress {
 }
 
 /// Counts bytes of one thing, and tells now and then.
-pub(crate) struct Counter<'a> {
-    progress: &'a Progress,
+pub(crate) struct Counter {
+    progress: Progress,
     id: String,
     text: &'static str,
     total: Option<u64>,
@@ -126,8 +126,8 @@ pub(crate) struct Counter<'a> {
     told: u64,
 }
 
-impl<'a> Counter<'a> {
-    pub(crate) fn new(progress: &'a Progress, id: &str, text: &'static str, total: Option<u64>) -> Self {
+impl Counter {
+    pub(crate) fn new(progress: Progress, id: &str, text: &'static str, total: Option<u64>) -> Self {
         Self { progress, id: id.to_owned(), text, total, current: 0, told: 0 }
     }
 

@@ -26,7 +26,7 @@ use crate::image::feed::{Feed, Feeder, feed};
 use crate::image::layers::failure;
 use crate::image::manifest::{Descriptor, ImageManifest, Manifest, Platform, choose};
 use crate::image::progress::{Counter, Progress};
-use crate::image::registry::{Registries, Session};
+use crate::image::registry::{Purpose, Registries, Session};
 use crate::image::shelf::{NewLayer, Shelf};
 
 /// How to pull.
@@ -60,7 +60,7 @@ pub struct Distribution {
 /// Pulls that go on at the moment.
 #[derive(Debug)]
 pub(crate) struct Puller {
-    registries: Registries,
+    pub(crate) registries: Registries,
     /// Layers on their way at a time, over all pulls.
     slots: Arc<Semaphore>,
     /// A mutex, since every pull looks here for itself; held for moments, never over an await.
@@ -119,7 +119,7 @@ impl Puller {
         reference: &ImageRef,
         credentials: &Credentials,
     ) -> Result<Distribution, ImageError> {
-        let session = Session::open(&self.registries, reference, credentials).await?;
+        let session = Session::open(&self.registries, reference, (credentials, Purpose::Pull)).await?;
         let (manifest, bytes, digest) = session.manifest(None).await?;
         let size = bytes.len() as u64;
         let (media_type, platforms) = match manifest {
@@ -170,7 +170,9 @@ impl Pull {
 
     async fn pull(&self) -> Result<Pulled, ImageError> {
         let tag = self.reference.digest.as_deref().or(self.reference.tag_or_latest()).unwrap_or_default();
-        let session = Session::open(&self.registries, &self.reference, &self.options.credentials).await?;
+        let session =
+            Session::open(&self.registries, &self.reference, (&self.options.credentials, Purpose::Pull))
+                .await?;
         let (manifest, _, digest) = session.manifest(None).await?;
         self.progress.headline(tag, format!("Pulling from {}", self.reference.path));
         let image = self.image_of(&session, manifest).await?;
@@ -288,7 +290,7 @@ impl Pull {
     /// Downloads a layer into a feed, from where it broke off again and again.
     async fn send(&self, session: &Session, blob: &Descriptor, feeder: Feeder) -> Result<(), ImageError> {
         let short = blob.digest.short();
-        let mut counter = Counter::new(&self.progress, &short, "Downloading", Some(blob.size));
+        let mut counter = Counter::new(self.progress.clone(), &short, "Downloading", Some(blob.size));
         let (mut sent, mut attempts) = (0, 0);
         while sent < blob.size {
             let before = sent;
@@ -343,7 +345,7 @@ async fn send_from(
     session: &Session,
     blob: &Descriptor,
     feeder: &Feeder,
-    (sent, counter): (&mut u64, &mut Counter<'_>),
+    (sent, counter): (&mut u64, &mut Counter),
 ) -> Result<Sent, ImageError> {
     let mut stream = session.blob(blob, *sent).await?;
     let mut surplus = stream.surplus;

@@ -3,9 +3,12 @@
 //! In: a reference and credentials. Out: manifests and streams of blobs; their digests are judged by who asked, except
 //! those of manifests, which are judged here. One session per pull: idle, nothing of it stays in memory.
 
+use std::io;
+
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use http::HeaderValue;
 use model::Duration;
 use model::image::{DEFAULT_REGISTRY, ImageRef};
 use oci_client::client::{BlobResponse, ClientConfig, ClientProtocol};
@@ -52,13 +55,21 @@ pub(crate) struct Session {
     client: Client,
     reference: ImageRef,
     auth: RegistryAuth,
+    purpose: Purpose,
+}
+
+/// What a conversation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Pull,
+    Push,
 }
 
 /// Bytes of a blob from an offset on.
 pub(crate) struct BlobStream {
     /// Bytes that come before the ones asked for, since the registry cannot begin later.
     pub(crate) surplus: u64,
-    pub(crate) bytes: BoxStream<'static, std::io::Result<Bytes>>,
+    pub(crate) bytes: BoxStream<'static, io::Result<Bytes>>,
 }
 
 impl Session {
@@ -66,7 +77,7 @@ impl Session {
     pub(crate) async fn open(
         registries: &Registries,
         reference: &ImageRef,
-        credentials: &Credentials,
+        (credentials, purpose): (&Credentials, Purpose),
     ) -> Result<Self, ImageError> {
         // Whoever installed a provider before us wanted it; else TLS needs this one.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -76,15 +87,16 @@ impl Session {
             read_timeout: Some(registries.patience),
             connect_timeout: Some(CONNECT_TIMEOUT.min(registries.patience)),
             user_agent: concat!("skep/", env!("CARGO_PKG_VERSION")),
+            use_monolithic_push: true,
             ..ClientConfig::default()
         };
         let client = Client::try_from(config).map_err(|error| {
             ImageError::new(ImageErrorKind::Machine, format!("preparing for a registry: {error}"))
         })?;
         let scheme = if plain { "http" } else { "https" };
-        let auth = registry_auth(scheme, reference, (credentials, registries.patience)).await?;
-        let session = Self { client, reference: reference.clone(), auth };
-        let asked = session.client.auth(&session.address(None), &session.auth, RegistryOperation::Pull).await;
+        let auth = registry_auth(scheme, reference, (credentials, purpose, registries.patience)).await?;
+        let session = Self { client, reference: reference.clone(), auth, purpose };
+        let asked = session.client.auth(&session.address(None), &session.auth, session.operation()).await;
         asked.map_err(|error| session.explain(error))?;
         Ok(session)
     }
@@ -143,6 +155,38 @@ impl Session {
             BlobResponse::Full(stream) => BlobStream { surplus: offset, bytes: stream.boxed() },
             BlobResponse::Partial(stream) => BlobStream { surplus: 0, bytes: stream.boxed() },
         })
+    }
+
+    /// Whether the registry has a blob.
+    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, ImageError> {
+        let found = self.client.blob_exists(&self.address(None), &digest.to_string()).await;
+        found.map_err(|error| self.explain(error))
+    }
+
+    /// Sends a blob.
+    pub(crate) async fn push_blob(
+        &self,
+        blob: &Descriptor,
+        bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), ImageError> {
+        let bytes = bytes.map_err(OciDistributionError::IoError);
+        let digest = blob.digest.to_string();
+        let pushed = self.client.push_blob_stream(&self.address(None), bytes, &digest, Some(blob.size)).await;
+        pushed.map(drop).map_err(|error| self.explain(error))
+    }
+
+    /// Sends a manifest, by which the image becomes known under its tag.
+    pub(crate) async fn push_manifest(&self, bytes: Vec<u8>) -> Result<(), ImageError> {
+        let kind = HeaderValue::from_static(PUSHED_MANIFEST_TYPE);
+        let pushed = self.client.push_manifest_raw(&self.address(None), bytes, kind).await;
+        pushed.map(drop).map_err(|error| self.explain(error))
+    }
+
+    fn operation(&self) -> RegistryOperation {
+        match self.purpose {
+            Purpose::Pull => RegistryOperation::Pull,
+            Purpose::Push => RegistryOperation::Push,
+        }
     }
 
     /// Said of blobs and manifests that are not what they are called.
@@ -240,6 +284,9 @@ impl Session {
     }
 
     fn denied(&self, message: &str) -> ImageError {
+        if self.purpose == Purpose::Push {
+            return ImageError::new(ImageErrorKind::Denied, format!("denied: {message}"));
+        }
         let name = self.reference.familiar_name();
         let text = format!(
             "pull access denied for {name}, repository does not exist or may require 'docker login': denied: {message}"
@@ -252,7 +299,7 @@ impl Session {
 async fn registry_auth(
     scheme: &str,
     reference: &ImageRef,
-    (credentials, patience): (&Credentials, Duration),
+    (credentials, purpose, patience): (&Credentials, Purpose, Duration),
 ) -> Result<RegistryAuth, ImageError> {
     match credentials {
         Credentials::Anonymous => Ok(RegistryAuth::Anonymous),
@@ -265,8 +312,13 @@ async fn registry_auth(
                 DEFAULT_REGISTRY => "registry-1.docker.io",
                 other => other,
             };
+            let actions = match purpose {
+                Purpose::Pull => "pull",
+                Purpose::Push => "pull,push",
+            };
+            let scope = format!("repository:{}:{actions}", reference.path);
             let base = format!("{scheme}://{registry}");
-            identity::exchange(&base, &reference.path, (token, patience)).await.map(RegistryAuth::Bearer)
+            identity::exchange(&base, &scope, (token, patience)).await.map(RegistryAuth::Bearer)
         }
     }
 }
@@ -277,6 +329,8 @@ fn first_line(text: &str) -> String {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+const PUSHED_MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
 const MANIFEST_TYPES: &[&str] = &[
     "application/vnd.oci.image.index.v1+json",

@@ -10,6 +10,7 @@ mod save;
 
 pub use import::ImportOptions;
 pub use load::Loaded;
+pub(crate) use save::ToSave;
 
 use std::collections::BTreeMap;
 

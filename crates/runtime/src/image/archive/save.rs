@@ -17,7 +17,7 @@ use crate::image::shelf::Shelf;
 
 /// One image to be saved, and the names it goes by.
 pub(crate) struct ToSave {
-    id: ImageId,
+    pub(crate) id: ImageId,
     names: Vec<ImageRef>,
     layers: Vec<Layer>,
 }
@@ -93,7 +93,8 @@ impl Shelf {
         Ok(())
     }
 
-    fn manifest(&self, image: &ToSave) -> io::Result<ImageManifest> {
+    /// The manifest of an image whose layers are as they came.
+    pub(crate) fn manifest(&self, image: &ToSave) -> io::Result<ImageManifest> {
         let describe = |media_type: &str, digest, size| Descriptor {
             media_type: media_type.to_owned(),
             digest,

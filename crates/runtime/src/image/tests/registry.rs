@@ -1,15 +1,15 @@
 //! `pull` from a registry that the test itself serves on loopback, honest and otherwise.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post, put};
 use model::Duration;
 use model::image::ImageRef;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{assert_empty, config, file, no_uses, some_layers, symlink, tar};
+use super::{assert_empty, config, docker_archive, file, no_uses, some_layers, streamed, symlink, tar};
 use crate::image::digest::Digest;
 use crate::image::{
     Credentials, ImageErrorKind, Images, Insistence, Platform, Progress, ProgressLine, PullOptions, Pulled,
@@ -50,9 +50,9 @@ enum Manner {
 struct Registry {
     manner: Manner,
     address: String,
-    blobs: BTreeMap<Digest, Vec<u8>>,
+    blobs: Mutex<BTreeMap<Digest, Vec<u8>>>,
     /// By tag and by digest.
-    manifests: BTreeMap<String, (&'static str, Vec<u8>)>,
+    manifests: Mutex<BTreeMap<String, (&'static str, Vec<u8>)>>,
     asked: AtomicUsize,
 }
 
@@ -69,11 +69,11 @@ async fn serve(manner: Manner) -> Served {
 /// Serves an image as `web:1`, and an index with it as `web:many`.
 async fn serve_layers(manner: Manner, layers: &[Vec<u8>]) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut registry = Registry {
+    let registry = Registry {
         manner,
         address: listener.local_addr().unwrap().to_string(),
-        blobs: BTreeMap::new(),
-        manifests: BTreeMap::new(),
+        blobs: Mutex::default(),
+        manifests: Mutex::default(),
         asked: AtomicUsize::new(0),
     };
     let image = registry.add_image(layers);
@@ -89,7 +89,9 @@ async fn serve_layers(manner: Manner, layers: &[Vec<u8>]) -> Served {
     let app = Router::new()
         .route("/v2/", get(ping))
         .route("/token", get(token).post(exchange))
-        .route("/v2/{name}/manifests/{reference}", get(manifest))
+        .route("/v2/{name}/manifests/{reference}", get(manifest).put(take_manifest))
+        .route("/v2/{name}/blobs/uploads/", post(begin_upload))
+        .route("/upload", put(upload))
         .route("/v2/{name}/blobs/{digest}", get(blob))
         .with_state(Arc::clone(&registry));
     let mut server = JoinSet::new();
@@ -98,7 +100,7 @@ async fn serve_layers(manner: Manner, layers: &[Vec<u8>]) -> Served {
 }
 
 impl Registry {
-    fn add_image(&mut self, layers: &[Vec<u8>]) -> Vec<u8> {
+    fn add_image(&self, layers: &[Vec<u8>]) -> Vec<u8> {
         let config = config(layers);
         let about =
             |bytes: &[u8]| json!({ "mediaType": "x", "digest": Digest::of(bytes), "size": bytes.len() });
@@ -106,14 +108,14 @@ impl Registry {
             "schemaVersion": 2, "config": about(&config), "layers": layers.iter().map(|layer| about(layer)).collect::<Vec<_>>(),
         });
         for bytes in layers.iter().chain([&config]) {
-            self.blobs.insert(Digest::of(bytes), bytes.clone());
+            self.blobs.lock().unwrap().insert(Digest::of(bytes), bytes.clone());
         }
         manifest.to_string().into_bytes()
     }
 
-    fn add_manifest(&mut self, tag: &str, kind: &'static str, bytes: Vec<u8>) {
-        self.manifests.insert(Digest::of(&bytes).to_string(), (kind, bytes.clone()));
-        self.manifests.insert(tag.to_owned(), (kind, bytes));
+    fn add_manifest(&self, tag: &str, kind: &'static str, bytes: Vec<u8>) {
+        self.manifests.lock().unwrap().insert(Digest::of(&bytes).to_string(), (kind, bytes.clone()));
+        self.manifests.lock().unwrap().insert(tag.to_owned(), (kind, bytes));
     }
 
     /// Refuses who was not let in.
@@ -167,7 +169,7 @@ async fn manifest(
     let error = |status: StatusCode, code: &str, message: &str| {
         (status, json!({ "errors": [{ "code": code, "message": message }] }).to_string()).into_response()
     };
-    match (name.as_str(), registry.manifests.get(&reference)) {
+    match (name.as_str(), registry.manifests.lock().unwrap().get(&reference)) {
         ("private", _) => {
             error(StatusCode::FORBIDDEN, "DENIED", "requested access to the resource is denied")
         }
@@ -194,7 +196,8 @@ async fn blob(
         return refusal;
     }
     registry.asked.fetch_add(1, Ordering::SeqCst);
-    let Some(mut bytes) = digest.parse().ok().and_then(|digest: Digest| registry.blobs.get(&digest).cloned())
+    let Some(mut bytes) =
+        digest.parse().ok().and_then(|digest: Digest| registry.blobs.lock().unwrap().get(&digest).cloned())
     else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -229,6 +232,34 @@ async fn blob(
         }
         _ => (StatusCode::PARTIAL_CONTENT, bytes.split_off(offset)).into_response(),
     }
+}
+
+async fn begin_upload(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {
+    let location = format!("http://{}/upload", registry.address);
+    let begun = (StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response();
+    registry.refusal(&headers).unwrap_or(begun)
+}
+
+async fn upload(
+    State(registry): State<Arc<Registry>>,
+    Query(query): Query<BTreeMap<String, String>>,
+    body: axum::body::Bytes,
+) -> Response {
+    let digest = Digest::of(&body);
+    if query["digest"] != digest.to_string() {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    registry.blobs.lock().unwrap().insert(digest, body.to_vec());
+    (StatusCode::CREATED, [(header::LOCATION, format!("http://{}/done", registry.address))]).into_response()
+}
+
+async fn take_manifest(
+    State(registry): State<Arc<Registry>>,
+    Path((_, reference)): Path<(String, String)>,
+    body: axum::body::Bytes,
+) -> Response {
+    registry.add_manifest(&reference, OCI_MANIFEST, body.to_vec());
+    (StatusCode::CREATED, [(header::LOCATION, format!("http://{}/done", registry.address))]).into_response()
 }
 
 struct Machine {
@@ -479,12 +510,54 @@ async fn a_reference_is_looked_up_without_pulling() {
     assert_eq!(index["Descriptor"]["mediaType"], OCI_INDEX);
     let image = look("web:1").await;
     assert_eq!(image["Platforms"], json!([{ "architecture": "amd64", "os": "linux" }]));
-    let digest = served.registry.manifests["1"].1.as_slice();
-    assert_eq!(image["Descriptor"]["digest"], Digest::of(digest).to_string());
+    let digest = served.registry.manifests.lock().unwrap()["1"].1.clone();
+    assert_eq!(image["Descriptor"]["digest"], Digest::of(&digest).to_string());
     assert_eq!(image["Descriptor"]["size"], digest.len());
     let error = images.distribution(&served.name("web:2"), &Credentials::Anonymous).await.unwrap_err();
     assert_eq!(error.kind, ImageErrorKind::NotFound);
     assert_empty(&images, folder.path());
+}
+
+#[tokio::test]
+async fn what_is_pushed_can_be_pulled_elsewhere() {
+    let served = serve(Manner::Token).await;
+    let Machine { folder: _folder, images } = machine();
+    let layers = vec![some_layers().remove(0), tar(&[file("pushed", &[9; 200_000])])];
+    let loaded = images.load(streamed(&docker_archive("mine", &layers)), Progress::silent()).await.unwrap();
+    let name = served.name("mine:2");
+    images.tag("mine", &name).unwrap();
+    let me = |password: &str| Credentials::Password { username: "me".into(), password: password.into() };
+    let refused = images.push(&name, &me("wrong"), &Progress::silent()).await.unwrap_err();
+    assert_eq!(refused.kind, ImageErrorKind::Denied);
+
+    let (sender, mut lines) = mpsc::channel::<ProgressLine>(1000);
+    let digest = images.push(&name, &me("secret"), &Progress::to(sender)).await.unwrap();
+    let mut told = Vec::new();
+    while let Ok(line) = lines.try_recv() {
+        told.extend(line.status);
+    }
+    for status in ["Layer already exists", "Pushing", "Pushed"] {
+        assert!(told.iter().any(|text| text == status), "{status}: {told:?}");
+    }
+    assert!(told.last().unwrap().starts_with(&format!("2: digest: {digest} size: ")), "{told:?}");
+    assert_eq!(images.resolve(&format!("{}@{digest}", name.familiar_name())).unwrap(), loaded[0].id);
+    let pulled = pull_as(&machine().images, &name, "secret").await.unwrap();
+    assert_eq!(pulled, Pulled { id: loaded[0].id, digest });
+
+    let error =
+        images.push(&served.name("none"), &Credentials::Anonymous, &Progress::silent()).await.unwrap_err();
+    assert!(error.message.starts_with("An image does not exist locally with the tag: "), "{error}");
+}
+
+#[test]
+fn long_work_may_move_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    let Machine { folder: _folder, images } = machine();
+    let name = ImageRef::parse("web").unwrap();
+    moves(&images.pull(&name, PullOptions::default(), Progress::silent()));
+    moves(&images.push(&name, &Credentials::Anonymous, &Progress::silent()));
+    moves(&images.distribution(&name, &Credentials::Anonymous));
+    moves(&images.load(streamed(b""), Progress::silent()));
 }
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
