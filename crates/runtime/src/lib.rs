@@ -1,5 +1,10 @@
 //! Containers: images, bundles, supervisors, logs.
 
+pub(crate) mod cgroup;
 pub mod container;
 pub mod image;
 pub mod logs;
+pub(crate) mod supervisor;
+pub mod volume;
+
+pub use supervisor::Stream;

@@ -63,7 +63,9 @@ impl Supervisor {
             size: None,
             plan,
         };
-        if !supervisor.plan.held {
+        if supervisor.plan.held {
+            supervisor.tell(HELD, &[]);
+        } else {
             supervisor.launch()?;
         }
         Ok(supervisor)
@@ -74,8 +76,8 @@ impl Supervisor {
         while self.stage != Stage::Over {
             let mut fds = self.poll_list();
             sys::poll(&mut fds, self.timeout_ms());
-            self.let_the_stuck_go();
             self.turn(&fds);
+            self.let_the_stuck_go();
             if let Some(log) = &mut self.log {
                 log.flush();
             }
@@ -141,15 +143,8 @@ impl Supervisor {
 
     fn turn(&mut self, fds: &[libc::pollfd]) {
         let ready = |number: usize| fds[number].revents != 0;
-        for (number, stream) in [(1, Stream::Output), (2, Stream::Errors)] {
-            if ready(number) {
-                self.pass_on(stream);
-            }
-        }
-        if ready(3) {
-            self.push_input();
-        }
-        // From the last to the first, so that those who go do not move those who come.
+        // Clients before output, so that who is attached when the process starts misses nothing of it; and from
+        // the last to the first, so that those who go do not move those who come.
         for index in (0..fds.len() - FIXED).rev() {
             if fds[FIXED + index].revents != 0 {
                 self.serve(index, fds[FIXED + index].revents);
@@ -157,6 +152,14 @@ impl Supervisor {
         }
         if ready(4) {
             self.accept();
+        }
+        for (number, stream) in [(1, Stream::Output), (2, Stream::Errors)] {
+            if ready(number) {
+                self.pass_on(stream);
+            }
+        }
+        if ready(3) {
+            self.push_input();
         }
         if ready(5) {
             self.take_terminal();
@@ -278,7 +281,7 @@ impl Supervisor {
     }
 
     fn accept(&mut self) {
-        if let Ok((socket, _)) = self.listener.accept() {
+        while let Ok((socket, _)) = self.listener.accept() {
             let mut client = Client::new(socket);
             let told = match self.stage {
                 Stage::Running { pid, since } => client.send(STARTED, &started(pid, since)),
@@ -417,5 +420,7 @@ const ERRORS: u8 = 2;
 const STARTED: u8 = 16;
 /// It could not be started; the runtime's log says why.
 const FAILED: u8 = 17;
+/// It waits for the word to start.
+const HELD: u8 = 19;
 /// It has ended: code, signal, whether for want of memory, and when, as text.
 const EXITED: u8 = 18;

@@ -13,9 +13,9 @@ pub enum ContainerError {
     /// There is no such process in a container.
     #[error("No such exec instance: {0}")]
     ExecNotFound(String),
-    /// There is no such volume.
-    #[error("get {0}: no such volume")]
-    VolumeNotFound(String),
+    /// Something is wrong with a volume.
+    #[error(transparent)]
+    Volume(#[from] crate::volume::VolumeError),
     /// A prefix of an id fits several containers.
     #[error("Multiple IDs found with provided prefix: {0}")]
     Ambiguous(String),

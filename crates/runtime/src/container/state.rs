@@ -3,8 +3,10 @@
 //! Each container has a folder under the data root, with `state.json` in it, written in one step whenever
 //! something changes that must be known after a restart. The supervisor writes `exit.json` beside it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use host::files::{self, Access, Durability};
 use model::Timestamp;
@@ -26,7 +28,7 @@ pub struct Record {
     #[serde(with = "nanos")]
     pub created: Timestamp,
     /// As it was wished.
-    pub description: Description,
+    pub description: Arc<Description>,
     /// As it was last started; absent before the first time.
     pub surroundings: Option<Surroundings>,
     /// What it sees of the host, with volumes named.
@@ -35,15 +37,26 @@ pub struct Record {
     pub phase: Phase,
     /// How often it was started.
     pub starts: u64,
+    /// How often it has ended.
+    pub exits: u64,
     /// Whether it was stopped by a user since it was last started.
     #[serde(default)]
     pub stopped_by_user: bool,
-    /// Why it could not be started last time; empty if it could.
+    /// Why it could not be started last time; absent if it could.
     #[serde(default)]
-    pub error: String,
+    pub failure: Option<StartFailure>,
     /// Whether it is well, if it has a test.
     #[serde(skip)]
     pub health: Option<Health>,
+}
+
+/// Why a container could not be started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartFailure {
+    /// What a shell would say: 126 (cannot be run), 127 (not found), else 128.
+    pub exit_code: u8,
+    /// In the runtime's words.
+    pub message: String,
 }
 
 /// Where a container is in its life.
@@ -87,6 +100,36 @@ pub struct Exit {
 }
 
 impl Record {
+    /// A container that was just made.
+    pub(crate) fn new(
+        id: ContainerId,
+        description: Description,
+        mounts: Vec<MountPoint>,
+        created: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            name: description.name.clone(),
+            created,
+            description: Arc::new(description),
+            surroundings: None,
+            mounts,
+            phase: Phase::Created,
+            starts: 0,
+            exits: 0,
+            stopped_by_user: false,
+            failure: None,
+            health: None,
+        }
+    }
+
+    /// Its labels: the image's, and its own over them.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.description.image.defaults.labels.clone();
+        labels.extend(self.description.labels.clone());
+        labels
+    }
+
     /// The process, if there is one.
     pub fn running(&self) -> Option<Running> {
         match self.phase {

@@ -1,0 +1,166 @@
+//! A stage for containers: a root file system of busybox, folders of its own, and a sweep afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use skep_runtime::container::description::{ImageDefaults, ImageUse};
+use skep_runtime::container::{
+    ContainerId, Containers, Description, Exit, Leavings, Removal, RuntimeConfig, WaitFor,
+};
+
+/// A stage of its own for one test.
+pub(crate) struct Stage {
+    root: tempfile::TempDir,
+    name: String,
+}
+
+impl Stage {
+    /// Builds one.
+    pub(crate) fn build() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let root = tempfile::tempdir().unwrap();
+        let stage = Self { root, name: format!("skep-test-{}-{number}", std::process::id()) };
+        let bin = stage.layer().join("bin");
+        for folder in ["bin", "etc", "proc", "sys", "dev", "tmp", "root", "data", "sbin"] {
+            std::fs::create_dir_all(stage.layer().join(folder)).unwrap();
+        }
+        std::fs::copy("/usr/bin/busybox", bin.join("busybox")).unwrap();
+        for applet in APPLETS.split(' ') {
+            std::os::unix::fs::symlink("busybox", bin.join(applet)).unwrap();
+        }
+        std::fs::write(stage.layer().join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:33:33::/:/bin/sh\n").unwrap();
+        std::fs::write(stage.layer().join("etc/group"), "root:x:0:\nweb:x:33:\nwheel:x:10:root,web\n").unwrap();
+        std::fs::write(stage.layer().join("data/hello"), "from the image").unwrap();
+        stage
+    }
+
+    /// Where the layer of the image is.
+    pub(crate) fn layer(&self) -> PathBuf {
+        self.path().join("layer")
+    }
+
+    /// The folder of the stage.
+    pub(crate) fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Where the daemon is told that things are.
+    pub(crate) fn config(&self) -> RuntimeConfig {
+        RuntimeConfig {
+            data_root: self.path().join("data"),
+            exec_root: self.path().join("run"),
+            supervise: supervise(),
+            oci_runtime: std::env::var_os("SKEP_TEST_RUNTIME").map(Into::into),
+            init: None,
+            seccomp_profile: None,
+            cgroup_parent: format!("/{}", self.name),
+        }
+    }
+
+    /// A daemon's containers on this stage.
+    pub(crate) async fn open(&self) -> Containers {
+        Containers::open(self.config()).await.unwrap()
+    }
+
+    /// A container that runs a line of shell.
+    pub(crate) fn shell(&self, name: &str, line: &str) -> Description {
+        self.command(name, &["/bin/sh", "-c", line])
+    }
+
+    /// A container that runs a command.
+    pub(crate) fn command(&self, name: &str, words: &[&str]) -> Description {
+        Description {
+            name: name.to_owned(),
+            image: ImageUse {
+                reference: "busybox:latest".to_owned(),
+                id: format!("sha256:{}", "0".repeat(64)),
+                layers: vec![self.layer()],
+                defaults: ImageDefaults::default(),
+            },
+            command: Some(words.iter().map(|word| (*word).to_owned()).collect()),
+            ..Description::default()
+        }
+    }
+}
+
+impl Drop for Stage {
+    /// Leaves nothing, also after a failure: processes, supervisors, control groups.
+    fn drop(&mut self) {
+        let groups = || {
+            let roots = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten();
+            let inner = roots.map(|entry| entry.path().join(&self.name));
+            inner.chain([Path::new("/sys/fs/cgroup").join(&self.name)]).filter(|path| path.exists())
+        };
+        for group in groups() {
+            for container in std::fs::read_dir(&group).into_iter().flatten().flatten() {
+                let procs = std::fs::read_to_string(container.path().join("cgroup.procs")).unwrap_or_default();
+                for pid in procs.lines() {
+                    Command::new("kill").args(["-9", pid]).status().unwrap();
+                }
+            }
+        }
+        let run = self.path().join("run");
+        for supervisor in supervisors_in(&run) {
+            let _ = Command::new("timeout").args(["5", "tail", "--pid", &supervisor.to_string(), "-f", "/dev/null"]).status();
+        }
+        for group in groups() {
+            let _ = std::fs::remove_dir(&group);
+        }
+    }
+}
+
+/// The supervisors that work in a folder.
+pub(crate) fn supervisors_in(folder: &Path) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let is_ours = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+            && std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.starts_with("skep-super"));
+        if is_ours {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// The program, beside the tests.
+fn supervise() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let program = own.parent().unwrap().parent().unwrap().join("skep-supervise");
+    assert!(program.is_file(), "build it first: cargo build -p skep-supervise");
+    program
+}
+
+/// Makes and starts a container.
+pub(crate) async fn start(containers: &Containers, wish: Description) -> ContainerId {
+    let id = containers.create(wish).await.unwrap();
+    containers.start(id, None).await.unwrap();
+    id
+}
+
+/// Runs a container to its end, and returns how it ended and what it wrote.
+pub(crate) async fn run(containers: &Containers, wish: Description) -> (Exit, String) {
+    let id = containers.create(wish).await.unwrap();
+    let listening = tokio::spawn({
+        let containers = containers.clone();
+        async move {
+            let mut attachment = containers.attach(id).await.unwrap();
+            let mut text = Vec::new();
+            while let Some((_, bytes)) = attachment.output.next().await.unwrap() {
+                text.extend_from_slice(&bytes);
+            }
+            String::from_utf8(text).unwrap()
+        }
+    });
+    tokio::task::yield_now().await;
+    containers.start(id, None).await.unwrap();
+    let exit = containers.wait(id, WaitFor::NotRunning).await.unwrap().unwrap();
+    let text = listening.await.unwrap();
+    containers.remove(id, Removal::IfStopped(Leavings::Nothing)).await.unwrap();
+    (exit, text)
+}
+
+const APPLETS: &str = "sh echo cat ls id sleep true false kill ps mount mkdir touch dd yes head tail stty hostname \
+                       grep env pwd readlink wc ip test mknod unshare nproc chroot date tty";
