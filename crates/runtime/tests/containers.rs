@@ -26,7 +26,9 @@ async fn a_container_runs_and_its_output_and_code_are_kept() {
 async fn what_cannot_be_run_is_refused_as_a_shell_would() {
     let stage = Stage::build();
     let containers = stage.open().await;
-    for (name, word, expected) in [("none", "/nope", 127), ("none2", "nope", 127), ("file", "/etc/passwd", 126)] {
+    for (name, word, expected) in
+        [("none", "/nope", 127), ("none2", "nope", 127), ("file", "/etc/passwd", 126)]
+    {
         let id = containers.create(stage.command(name, &[word])).await.unwrap();
         let error = containers.start(id, None).await.unwrap_err();
         let ContainerError::Start { exit_code, message } = error else { panic!("{error}") };
@@ -47,7 +49,8 @@ async fn who_ignores_the_asking_is_killed_after_its_grace() {
     assert_eq!(containers.inspect(deaf).unwrap().exit().unwrap().code, 137);
     assert!(matches!(containers.stop(deaf, KILL).await, Err(ContainerError::NotModified(_))));
 
-    let polite = start(&containers, stage.shell("polite", "trap 'exit 3' TERM; while :; do sleep 0.05; done")).await;
+    let polite =
+        start(&containers, stage.shell("polite", "trap 'exit 3' TERM; while :; do sleep 0.05; done")).await;
     containers.stop(polite, StopWish { grace: Some(Duration::from_secs(20)), ..KILL }).await.unwrap();
     assert_eq!(containers.inspect(polite).unwrap().exit().unwrap().code, 3);
 

@@ -30,8 +30,13 @@ impl Stage {
         for applet in APPLETS.split(' ') {
             std::os::unix::fs::symlink("busybox", bin.join(applet)).unwrap();
         }
-        std::fs::write(stage.layer().join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:33:33::/:/bin/sh\n").unwrap();
-        std::fs::write(stage.layer().join("etc/group"), "root:x:0:\nweb:x:33:\nwheel:x:10:root,web\n").unwrap();
+        std::fs::write(
+            stage.layer().join("etc/passwd"),
+            "root:x:0:0::/root:/bin/sh\nweb:x:33:33::/:/bin/sh\n",
+        )
+        .unwrap();
+        std::fs::write(stage.layer().join("etc/group"), "root:x:0:\nweb:x:33:\nwheel:x:10:root,web\n")
+            .unwrap();
         std::fs::write(stage.layer().join("data/hello"), "from the image").unwrap();
         stage
     }
@@ -95,7 +100,8 @@ impl Drop for Stage {
         };
         for group in groups() {
             for container in std::fs::read_dir(&group).into_iter().flatten().flatten() {
-                let procs = std::fs::read_to_string(container.path().join("cgroup.procs")).unwrap_or_default();
+                let procs =
+                    std::fs::read_to_string(container.path().join("cgroup.procs")).unwrap_or_default();
                 for pid in procs.lines() {
                     Command::new("kill").args(["-9", pid]).status().unwrap();
                 }
@@ -103,7 +109,9 @@ impl Drop for Stage {
         }
         let run = self.path().join("run");
         for supervisor in supervisors_in(&run) {
-            let _ = Command::new("timeout").args(["5", "tail", "--pid", &supervisor.to_string(), "-f", "/dev/null"]).status();
+            let _ = Command::new("timeout")
+                .args(["5", "tail", "--pid", &supervisor.to_string(), "-f", "/dev/null"])
+                .status();
         }
         for group in groups() {
             let _ = std::fs::remove_dir(&group);
@@ -117,7 +125,8 @@ pub(crate) fn supervisors_in(folder: &Path) -> Vec<u32> {
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
         let is_ours = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
-            && std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.starts_with("skep-super"));
+            && std::fs::read_to_string(entry.path().join("comm"))
+                .is_ok_and(|name| name.starts_with("skep-super"));
         if is_ours {
             found.push(pid);
         }
