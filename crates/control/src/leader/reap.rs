@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::node::NodeState;
-use model::service::UpdateState;
 use model::{Service, Task, TaskState};
 use store::{Draft, State};
 
 use super::agenda::Agenda;
 use super::orchestrate::place::{Place, is_job, is_wanted};
+use super::update::is_going_on;
 
 /// Takes out what may be forgotten.
 pub(super) fn run(draft: &mut Draft, agenda: &Agenda) {
@@ -86,13 +86,8 @@ fn is_over(task: &Task) -> bool {
 fn spared(service: &Service, tasks: &[Arc<Task>]) -> Vec<model::TaskId> {
     let waiting = tasks.iter().position(|task| task.desired_state == TaskState::Ready);
     let before = waiting.and_then(|position| position.checked_sub(1)).map(|position| &tasks[position]);
-    let update = service.update_status.as_ref().filter(|status| is_going_on(status.state));
+    let update = service.update_status.as_ref().filter(|_| is_going_on(service));
     let started = update.and_then(|status| status.started_at);
     let first = started.and_then(|at| tasks.iter().find(|task| task.meta.created_at >= Some(at)));
     before.into_iter().chain(first).map(|task| task.id).collect()
-}
-
-/// True while an update or rollback makes steps.
-fn is_going_on(state: UpdateState) -> bool {
-    matches!(state, UpdateState::Updating | UpdateState::RollbackStarted)
 }

@@ -18,12 +18,18 @@ pub(super) struct Deciders {
     agenda: Agenda,
     pools: Pools,
     ledger: Ledger,
+    watch: update::Watch,
 }
 
 impl Deciders {
     /// Deciders who have everything still to look at.
     pub(super) fn of(state: &State) -> Self {
-        Self { agenda: Agenda::of(state), pools: Pools::of(state), ledger: Ledger::of(state) }
+        Self {
+            agenda: Agenda::of(state),
+            pools: Pools::of(state),
+            ledger: Ledger::of(state),
+            watch: update::Watch::default(),
+        }
     }
 
     /// True if a round may find something to do.
@@ -51,7 +57,7 @@ impl Deciders {
         self.look(draft);
         orchestrate::run(draft, &self.agenda, cx); //    how many, and in which places
         restart::run(draft, &mut self.agenda, cx); //    what ended: again?
-        update::run(draft, &mut self.agenda, cx); //     what is old: renew
+        update::run(draft, &mut self.agenda, &mut self.watch, cx); // what is old: renew
         enforce::run(draft); //                          what no longer fits: out
         allocate::run(draft, &mut self.pools); //        addresses, ports, networks
         schedule::run(draft, &mut self.ledger, cx); //   nodes
