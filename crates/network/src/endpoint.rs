@@ -57,6 +57,13 @@ impl Endpoints {
         })
     }
 
+    /// Puts the links of these sandboxes under the bridge, which may be a new one.
+    pub(crate) fn rejoin<'a>(&mut self, sandboxes: impl Iterator<Item = &'a Sandbox>) -> io::Result<()> {
+        let index = self.links.index(&self.bridge.name)?.ok_or(io::ErrorKind::NotFound)?;
+        let mut connected = sandboxes.filter(|sandbox| sandbox.interface.is_some());
+        connected.try_for_each(|sandbox| self.links.join(&host_end(&sandbox.container), index))
+    }
+
     /// Looks into a namespace that an earlier daemon left. None if it is there no more.
     pub(crate) fn revisit(&self, sandbox: &Sandbox) -> io::Result<Option<Found>> {
         let look = || {

@@ -97,7 +97,8 @@ impl Keeper {
     pub(crate) fn start(config: NetworkConfig, neighbours: Neighbours) -> Result<Self, Kernel> {
         let memory =
             Memory::open(&config.exec_root).map_err(Kernel::doing("making the network's folders"))?;
-        let bridge = uplink::choose(&config)?;
+        let remembered = memory.all().map_err(Kernel::doing("remembering the sandboxes"))?;
+        let bridge = uplink::choose(&config, &remembered)?;
         let endpoints = Endpoints::open(&bridge, config.instance.table())
             .map_err(Kernel::doing("looking at this host's links"))?;
         let Neighbours { resolver, records } = neighbours;
@@ -115,7 +116,7 @@ impl Keeper {
             bridge,
             config,
         };
-        keeper.take_over().map_err(Kernel::doing("taking over the sandboxes"))?;
+        keeper.take_over(remembered).map_err(Kernel::doing("taking over the sandboxes"))?;
         keeper.settle()?;
         Ok(keeper)
     }
@@ -236,11 +237,10 @@ impl Keeper {
             endpoint: listing::endpoint_id(&self.network_id(), &container),
             taken,
         })?;
-        let made = self.make_with(container, spec, ports.clone());
-        if made.is_err() {
+        self.make_with(container.clone(), spec, ports.clone()).inspect_err(|_| {
+            self.detach(&container);
             self.ports.release_all(&ports);
-        }
-        made
+        })
     }
 
     fn make_with(
@@ -300,8 +300,8 @@ impl Keeper {
     /// Takes over what an earlier daemon left: sandboxes that are whole live on, the rest is removed.
     ///
     /// What cannot be told apart ends the start: no container may lose its network because of, say, too many open files.
-    fn take_over(&mut self) -> io::Result<()> {
-        for sandbox in self.memory.all()? {
+    fn take_over(&mut self, remembered: Vec<Sandbox>) -> io::Result<()> {
+        for sandbox in remembered {
             match self.endpoints.revisit(&sandbox)? {
                 Some(found) if found.address == sandbox.address() => self.adopt(sandbox, found.sockets),
                 _ => self.memory.forget(&sandbox.container)?,
@@ -344,6 +344,8 @@ impl Keeper {
         match operation {
             Operation::MakeBridge(bridge) => {
                 uplink::make(&bridge)?;
+                let joined = self.endpoints.rejoin(self.sandboxes.values());
+                joined.map_err(Kernel::doing("putting the containers under the bridge"))?;
                 self.now.bridge = Some(bridge);
                 Ok(())
             }

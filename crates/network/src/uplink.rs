@@ -9,18 +9,21 @@ use crate::failure::Kernel;
 use crate::kernel::forward;
 use crate::kernel::link::Links;
 use crate::plan::Bridge;
-use crate::sandbox::Mac;
+use crate::sandbox::{Mac, Sandbox};
 use crate::subnet::Subnet;
 
-/// The bridge there is, or else the one to be made.
-pub(crate) fn choose(config: &NetworkConfig) -> Result<Bridge, Kernel> {
+/// The bridge there is, or else the one to be made: as the containers that are still there know it, as wished, or where
+/// there is room.
+pub(crate) fn choose(config: &NetworkConfig, remembered: &[Sandbox]) -> Result<Bridge, Kernel> {
     let name = config.instance.bridge();
     let doing = || Kernel::doing("looking for a free subnet");
     let mut links = Links::open().map_err(doing())?;
     if let Some(subnet) = present(&mut links, &name).map_err(doing())? {
         return Ok(Bridge { name, subnet });
     }
-    if let Some(subnet) = config.subnet {
+    let known = remembered.iter().find_map(|sandbox| sandbox.interface);
+    let known = known.and_then(|interface| Subnet::around(interface.address, interface.prefix));
+    if let Some(subnet) = known.or(config.subnet) {
         return Ok(Bridge { name, subnet });
     }
     let taken = links.taken().map_err(doing())?;

@@ -60,16 +60,12 @@ impl Links {
     }
 
     /// Makes a pair of links. This end is up; the other cannot be before both are there.
-    ///
-    /// The bridge may send a frame back to where it came from: a container that reaches itself by way of a published port
-    /// needs it, where the bridge asks the packet rules about its frames (`br_netfilter`).
     pub(crate) fn add_pair(&mut self, pair: &Pair<'_>) -> io::Result<()> {
         let mut batch = Batch::default();
         batch
             .begin(libc::RTM_NEWLINK, CREATE)
             .header(&link_header(0, libc::IFF_UP as u32))
             .text(libc::IFLA_IFNAME, pair.here)
-            .number(libc::IFLA_MASTER, pair.bridge)
             .nest(libc::IFLA_LINKINFO, |info| {
                 info.attribute(libc::IFLA_INFO_KIND, b"veth").nest(libc::IFLA_INFO_DATA, |data| {
                     data.nest(VETH_INFO_PEER, |peer| {
@@ -80,16 +76,18 @@ impl Links {
                     });
                 });
             });
-        batch
-            .begin(libc::RTM_NEWLINK, ACK)
-            .header(&link_header(0, 0))
-            .text(libc::IFLA_IFNAME, pair.here)
-            .nest(libc::IFLA_LINKINFO, |info| {
-                info.attribute(IFLA_INFO_SLAVE_KIND, b"bridge").nest(IFLA_INFO_SLAVE_DATA, |port| {
-                    port.attribute(IFLA_BRPORT_MODE, &[HAIRPIN]);
-                });
-            });
+        join_messages(&mut batch, pair.here, pair.bridge);
         self.0.perform(batch)
+    }
+
+    /// Puts a link under a bridge, where it may be already. The link need not be there.
+    pub(crate) fn join(&mut self, name: &str, bridge: u32) -> io::Result<()> {
+        let mut batch = Batch::default();
+        join_messages(&mut batch, name, bridge);
+        match self.0.perform(batch) {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+            other => other,
+        }
     }
 
     /// Removes a link, and with it the other end if it is a pair. It need not be there.
@@ -187,6 +185,24 @@ impl Links {
         })?;
         Ok(taken)
     }
+}
+
+/// The bridge may send a frame back to where it came from: a container that reaches itself by way of a published port
+/// needs it, where the bridge asks the packet rules about its frames (`br_netfilter`).
+fn join_messages(batch: &mut Batch, name: &str, bridge: u32) {
+    batch
+        .begin(libc::RTM_NEWLINK, ACK)
+        .header(&link_header(0, 0))
+        .text(libc::IFLA_IFNAME, name)
+        .number(libc::IFLA_MASTER, bridge);
+    batch.begin(libc::RTM_NEWLINK, ACK).header(&link_header(0, 0)).text(libc::IFLA_IFNAME, name).nest(
+        libc::IFLA_LINKINFO,
+        |info| {
+            info.attribute(IFLA_INFO_SLAVE_KIND, b"bridge").nest(IFLA_INFO_SLAVE_DATA, |port| {
+                port.attribute(IFLA_BRPORT_MODE, &[HAIRPIN]);
+            });
+        },
+    );
 }
 
 fn address_message(batch: &mut Batch, index: u32, address: Ipv4Addr, subnet: Subnet) {

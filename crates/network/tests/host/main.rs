@@ -296,6 +296,22 @@ fn a_container_may_run_a_name_server_of_its_own() {
 
 #[test]
 #[ignore = "needs root"]
+fn the_systems_own_resolver_understands_the_answers() {
+    on_stage(|stage| {
+        let one = stage.sandbox("aaaaaaaaaaaa1", task("web.1.x", Protocol::Tcp));
+        stage.serve("aaaaaaaaaaaa1");
+        std::fs::write("/run/guest.conf", skep_network::resolv_conf("search example.org")).unwrap();
+        let ask = "unshare -m sh -c 'mount --bind /run/guest.conf /etc/resolv.conf; getent hosts web; \
+                   getent hosts 172.17.0.2; getent ahosts nobody || echo unknown'";
+        let said = stage.meanwhile(move || within(&one.netns, || run(ask)));
+        let lines: Vec<_> =
+            said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines, ["172.17.0.2 web", "172.17.0.2 web.1.x.bridge", "unknown"]);
+    });
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_restart_disturbs_nobody() {
     on_stage(|stage| {
         let outside = outside();
@@ -305,6 +321,12 @@ fn a_restart_disturbs_nobody() {
         server(&one.netns, 80, "one");
         server(&two.netns, 80, "two");
         let before = stage.runtime.block_on(stage.network.sandboxes());
+        stage.restart();
+        assert_eq!(stage.runtime.block_on(stage.network.sandboxes()), before);
+        stage.runtime.block_on(stage.network.stop());
+        run(
+            "ip link del stage0; ip link add elsewhere type bridge; ip address add 172.18.0.1/16 dev elsewhere",
+        );
         stage.restart();
         assert_eq!(stage.runtime.block_on(stage.network.sandboxes()), before);
         assert_eq!(within(&outside, || call("192.0.2.1:8081")), "one 192.0.2.9");
@@ -357,9 +379,7 @@ fn what_others_do_to_the_rules_is_made_good() {
         run("ip link del stage0");
         assert!(stage.runtime.block_on(stage.network.sandbox("dddddddddddd4", plain("four"))).is_err());
         stage.sandbox("dddddddddddd4", plain("four"));
-        stage.runtime.block_on(stage.network.remove("aaaaaaaaaaaa1"));
-        let one = stage.sandbox("aaaaaaaaaaaa1", published("one", Protocol::Tcp, 8081));
-        server(&one.netns, 80, "one");
+        assert_eq!(call("192.0.2.1:8081"), "one 192.0.2.1");
         run("nft flush ruleset");
         stage.until(|| call("192.0.2.1:8081") == "one 192.0.2.1");
         run("iptables -N DOCKER-USER; iptables -P FORWARD DROP; iptables -A FORWARD -j DOCKER-USER");
