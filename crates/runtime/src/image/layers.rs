@@ -85,7 +85,8 @@ impl Shelf {
         Ok(stacks)
     }
 
-    fn install_layer(
+    /// Unpacks a packed layer that is in the store.
+    pub(crate) fn install_layer(
         &self,
         chain: ChainId,
         (diff_id, blob): (Digest, Digest),

@@ -162,7 +162,7 @@ impl Images {
         })
     }
 
-    /// Takes a name away, and with its last name the image.
+    /// Takes a name away, and with its last name the image. Removes folders: to be called where blocking is allowed.
     ///
     /// # Errors
     /// If there is no such image, or something is in the way.
@@ -176,6 +176,7 @@ impl Images {
     }
 
     /// Takes away what nothing uses: images without a name, or all if the filter says `dangling: Some(false)`.
+    /// Removes folders: to be called where blocking is allowed.
     ///
     /// # Errors
     /// If the filter names an unknown image, or the disk refuses.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures_util::future::{BoxFuture, Shared};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -63,6 +63,7 @@ pub(crate) struct Puller {
     pub(crate) registries: Registries,
     /// Layers on their way at a time, over all pulls.
     slots: Arc<Semaphore>,
+    turns: Arc<Turns>,
     /// A mutex, since every pull looks here for itself; held for moments, never over an await.
     running: Mutex<BTreeMap<(String, PullOptions), Running>>,
 }
@@ -78,7 +79,8 @@ struct Running {
 
 impl Puller {
     pub(crate) fn new(registries: Registries) -> Self {
-        Self { registries, slots: Arc::new(Semaphore::new(LAYERS_AT_A_TIME)), running: Mutex::default() }
+        let slots = Arc::new(Semaphore::new(LAYERS_AT_A_TIME));
+        Self { registries, slots, turns: Arc::default(), running: Mutex::default() }
     }
 
     /// The work of this pull: a new one, or one that goes on already.
@@ -101,6 +103,7 @@ impl Puller {
         let pull = Pull {
             shelf: Arc::clone(shelf),
             slots: Arc::clone(&self.slots),
+            turns: Arc::clone(&self.turns),
             registries: self.registries.clone(),
             reference: reference.clone(),
             options: key.1.clone(),
@@ -139,9 +142,28 @@ impl Puller {
     }
 }
 
+/// Lets only one pull at a time fetch a layer: images often share those below.
+#[derive(Debug, Default)]
+struct Turns(Mutex<BTreeMap<Digest, Weak<Semaphore>>>);
+
+impl Turns {
+    /// The queue for a layer; to be waited in.
+    fn of(&self, layer: Digest) -> Arc<Semaphore> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(&layer).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::new(Semaphore::new(1));
+        turns.insert(layer, Arc::downgrade(&turn));
+        turn
+    }
+}
+
 struct Pull {
     shelf: Arc<Shelf>,
     slots: Arc<Semaphore>,
+    turns: Arc<Turns>,
     registries: Registries,
     reference: ImageRef,
     options: PullOptions,
@@ -265,15 +287,21 @@ impl Pull {
         layer: Wanted,
         stop: &CancellationToken,
     ) -> Result<(), ImageError> {
-        let _slot = self.slots.acquire().await.expect("the slots are never closed");
         let Wanted { chain, diff_id, blob } = layer;
+        let turn = self.turns.of(blob.digest);
+        let stopped = || ImageError::new(ImageErrorKind::Registry, "another layer could not be fetched");
+        let waited = stop.run_until_cancelled(async { (turn.acquire().await, self.slots.acquire().await) });
+        let Some((Ok(_turn), Ok(_slot))) = waited.await else { return Err(stopped()) };
+        if self.is_here((chain, diff_id, blob.digest)).await? {
+            self.progress.about(&blob.digest.short(), "Already exists");
+            return Ok(());
+        }
         let (feeder, feed) = feed();
         let shelf = Arc::clone(&self.shelf);
         let promised = blob.digest;
         let work = blocking(move || receive(&shelf, feed, (chain, diff_id, promised)));
         let sending = stop.run_until_cancelled(self.send(session, &blob, feeder));
         let (sent, received) = tokio::join!(sending, work);
-        let stopped = || ImageError::new(ImageErrorKind::Registry, "another layer could not be fetched");
         // A transfer that broke explains a layer that could not be read, but not the other way round.
         let outcome = match sent.unwrap_or_else(|| Err(stopped())).and(received) {
             Ok(Received::Whole) => Ok(()),
@@ -285,6 +313,19 @@ impl Pull {
             Err(_) => stop.cancel(),
         }
         outcome
+    }
+
+    /// Whether another pull has brought the layer meanwhile, be it below other layers.
+    async fn is_here(&self, (chain, diff_id, blob): (ChainId, Digest, Digest)) -> Result<bool, ImageError> {
+        if self.shelf.read(|catalog| catalog.layers.contains_key(&chain)) {
+            return Ok(true);
+        }
+        if !self.shelf.read(|catalog| catalog.layers.values().any(|layer| layer.blob == blob)) {
+            return Ok(false);
+        }
+        let shelf = Arc::clone(&self.shelf);
+        let unpacked = blocking(move || shelf.install_layer(chain, (diff_id, blob), &Progress::silent()));
+        unpacked.await.map(|()| true)
     }
 
     /// Downloads a layer into a feed, from where it broke off again and again.

@@ -481,6 +481,26 @@ async fn pulls_of_the_same_image_share_the_work() {
 }
 
 #[tokio::test]
+async fn images_that_share_layers_fetch_them_once() {
+    let layers = some_layers();
+    let served = serve(Manner::Honest).await;
+    let longer = [layers.clone(), vec![tar(&[file("more", b"x")])]].concat();
+    let reversed: Vec<_> = layers.iter().rev().cloned().collect();
+    for (tag, layers) in [("longer", longer), ("reversed", reversed)] {
+        let manifest = served.registry.add_image(&layers);
+        served.registry.add_manifest(tag, OCI_MANIFEST, manifest);
+    }
+    let Machine { folder: _folder, images } = machine();
+    let names = ["web:1", "web:longer", "web:reversed"].map(|name| served.name(name));
+    let (first, second, third) =
+        tokio::join!(pull(&images, &names[0]), pull(&images, &names[1]), pull(&images, &names[2]));
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(served.registry.asked.load(Ordering::SeqCst), 3 + 3, "three configurations, three layers");
+    let layers = images.layers(third.unwrap().id).unwrap();
+    assert_eq!(std::fs::read(layers[0].join("etc/name")).unwrap(), b"low");
+}
+
+#[tokio::test]
 async fn a_pull_that_nobody_waits_for_stops() {
     let served = serve(Manner::Silent).await;
     let folder = tempfile::tempdir().unwrap();
