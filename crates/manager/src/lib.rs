@@ -18,6 +18,8 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
+pub mod transport;
+
 pub use ask::Ask;
 pub use manager::{Failure, Group, Manager, ManagerConfig, StartError};
 pub use members::Members;

@@ -1,0 +1,15 @@
+//! Raft's messages between managers: `outgoing` carries them, `incoming` takes them in.
+//!
+//! A message may be lost; then the replica is told. One that arrives was sent by a manager (TLS and the services'
+//! guard see to that), but not yet by a member of the group. Nothing here knows what the messages are for.
+
+mod incoming;
+mod outgoing;
+#[cfg(test)]
+mod tests;
+
+pub use incoming::Incoming;
+pub use outgoing::{Outgoing, Reachability};
+
+/// What a stock manager answers to one that was removed: it then ends itself. Text and code are the signal.
+const REMOVED: &str = "raft: member was removed from the cluster";
