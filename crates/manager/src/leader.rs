@@ -1,7 +1,8 @@
 //! Pumps the leader while this manager leads.
 //!
-//! In: questions, and the replica's news. Out: proposals, answers, what nodes are told, certificates. The leader is
-//! made of the book when leadership is established, and dropped when it is lost; then everyone who waits is told.
+//! In: questions, the replica's news, who is in the group. Out: proposals, answers, what nodes are told, certificates,
+//! dismissals. The leader is made of the book when leadership is established, and dropped when it is lost; then
+//! everyone who waits is told.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use control::leader::{Input, Output};
 use host::clock;
 use host::pump::sleep_until;
 use model::limits::REQUESTS_WAITING_MAX;
-use model::{Chance, Machine, Timestamp};
+use model::{Chance, Machine, NodeId, Timestamp};
 use store::State;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::Question;
 use crate::desk::Desk;
 use crate::manager::Alarm;
+use crate::members::GroupView;
 use crate::replica::{Order, ReplicaNews};
 use crate::signer;
 
@@ -27,6 +29,7 @@ pub(crate) struct LeaderPump<M, F> {
     leader: Option<M>,
     /// The book as the leader last heard it.
     state: Arc<State>,
+    group: GroupView,
     desk: Desk,
     orders: mpsc::Sender<Order>,
     chance: Chance,
@@ -38,13 +41,20 @@ pub(crate) struct LeaderPump<M, F> {
 impl<M, F> LeaderPump<M, F>
 where
     M: Machine<Input = Input, Output = Output>,
-    F: Fn(State, Timestamp) -> M,
+    F: Fn(&State, Chance, Timestamp) -> M,
 {
-    pub(crate) fn new(make: F, orders: mpsc::Sender<Order>, chance: Chance, alarm: Alarm) -> Self {
+    pub(crate) fn new(
+        make: F,
+        group: GroupView,
+        orders: mpsc::Sender<Order>,
+        chance: Chance,
+        alarm: Alarm,
+    ) -> Self {
         Self {
             make,
             leader: None,
             state: Arc::default(),
+            group,
             desk: Desk::default(),
             orders,
             chance,
@@ -63,16 +73,15 @@ where
     ) {
         loop {
             let due = self.leader.as_ref().and_then(Machine::wake_at);
-            let input = tokio::select! {
+            let inputs = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(news) = news.recv() => self.hear(news),
+                () = self.group.changed(), if self.leader.is_some() => vec![self.members()],
                 Some(question) = questions.recv(), if self.has_room() => self.take(question),
-                () = sleep_until(due) => Some(Input::Wake),
+                () = sleep_until(due) => vec![Input::Wake],
             };
-            if let Some(input) = input {
-                self.tell(input).await;
-            }
+            self.tell(inputs).await;
         }
     }
 
@@ -82,38 +91,44 @@ where
     }
 
     /// What the replica's news mean for the leader.
-    fn hear(&mut self, news: ReplicaNews) -> Option<Input> {
+    fn hear(&mut self, news: ReplicaNews) -> Vec<Input> {
         match news {
             ReplicaNews::Established(state) => {
-                self.leader = Some((self.make)((*state).clone(), clock::now()));
+                let chance = Chance::from_seed(self.chance.bytes());
+                self.leader = Some((self.make)(&state, chance, clock::now()));
                 self.state = state;
-                Some(Input::Wake)
+                vec![self.members(), Input::Wake]
             }
             ReplicaNews::Committed { state, proposal } => {
                 self.state = state;
                 // While a proposal is in flight, only the book that holds it is of interest.
                 if self.in_flight.is_some() && self.in_flight != proposal {
-                    return None;
+                    return Vec::new();
                 }
                 self.in_flight = None;
-                Some(Input::Committed(Box::new((*self.state).clone())))
+                vec![Input::Committed(Box::new((*self.state).clone()))]
             }
             ReplicaNews::Lost => {
                 self.leader = None;
                 self.in_flight = None;
                 self.desk = Desk::default(); // Whoever waits there is told that the leader was lost.
-                None
+                Vec::new()
             }
         }
     }
 
-    fn take(&mut self, question: Question) -> Option<Input> {
-        (!question.is_stale()).then(|| self.desk.take(question))
+    fn take(&mut self, question: Question) -> Vec<Input> {
+        if question.is_stale() { Vec::new() } else { vec![self.desk.take(question)] }
+    }
+
+    /// Who is in the group, as the leader wants to know it.
+    fn members(&mut self) -> Input {
+        Input::Members(self.group.as_members())
     }
 
     /// Hands something to the leader and carries out what it wishes, and what follows from that.
-    async fn tell(&mut self, input: Input) {
-        let mut inputs = VecDeque::from([input]);
+    async fn tell(&mut self, inputs: Vec<Input>) {
+        let mut inputs = VecDeque::from(inputs);
         while let Some(input) = inputs.pop_front() {
             let Some(leader) = &mut self.leader else { return };
             for output in leader.handle(clock::now(), input) {
@@ -127,11 +142,23 @@ where
             Output::Propose(changes) => self.propose(changes).await,
             Output::Answer(ticket, result) => self.desk.answer(ticket, result),
             Output::Tell(node, session, tell) => self.desk.tell(node, session, tell),
+            Output::Dismiss(node) => self.dismiss(node).await,
             Output::Sign(node, request) => {
                 return Some(Input::Signed(node, signer::sign(&self.state, &request, &mut self.chance)));
             }
         }
         None
+    }
+
+    /// Takes a node out of the group; if that is this one, first lets another lead. If it cannot be done now, it
+    /// will be wished again.
+    async fn dismiss(&mut self, node: NodeId) {
+        let Some(order) = self.group.dismissal(node) else {
+            tracing::info!(%node, "taking this manager out of the group now would leave too few who can be reached");
+            return;
+        };
+        // The replica's pump may have ended first on the way down.
+        let _ = self.orders.send(order).await;
     }
 
     async fn propose(&mut self, changes: Vec<store::Change>) {

@@ -22,6 +22,6 @@ pub mod transport;
 
 pub use ask::Ask;
 pub use manager::{Failure, Group, Manager, ManagerConfig, StartError};
-pub use members::Members;
+pub use members::{Members, Reachability};
 pub use replica::Leadership;
 pub use services::Services;

@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use control::leader::{Founding, Input, Output, Request};
+use control::leader::{Founding, Input, Leader, Output, Request};
 use host::clock;
 use host::shutdown::Shutdown;
-use model::{Duration, Machine, NodeId, Refusal, Timestamp};
+use model::{Chance, Duration, Machine, NodeId, Refusal, Timestamp};
 use raft::{
     ConfChange, ConfChangeKind, Config, Persist, Position, Refused, Replica, ReplicaId, SnapshotOutcome,
     Stored,
@@ -24,6 +24,7 @@ use crate::leader::LeaderPump;
 use crate::log::seal::Keys;
 use crate::log::writer::Writer;
 use crate::log::{Log, LogError};
+use crate::members::{GroupView, Reachability};
 use crate::replica::{Leadership, Order, ReplicaPump, Ways};
 
 /// What a manager must know to start.
@@ -105,22 +106,30 @@ impl Drop for Alarm {
 #[derive(Clone, Debug)]
 pub struct Group {
     orders: mpsc::Sender<Order>,
+    reachability: watch::Sender<Reachability>,
 }
 
 impl Manager {
-    /// Starts a manager with what it has stored; `make` makes the leader of the book. With `found` it founds the
-    /// swarm, unless that was done already, and returns when it is done.
+    /// Starts a manager with what it has stored. With `found` it founds the swarm, unless that was done already, and
+    /// returns when it is done.
     ///
     /// # Errors
     /// If what is stored cannot be used, or the swarm cannot be founded.
-    pub async fn start_with<M, F>(
+    pub async fn start(config: ManagerConfig, found: Option<Founding>) -> Result<Self, StartError> {
+        let me = config.node_id;
+        let make = move |state: &State, chance, now| Leader::new(state, me, chance, now);
+        Self::start_with(config, found, make).await
+    }
+
+    /// As [`Manager::start`], with a leader of one's own choice.
+    pub(crate) async fn start_with<M, F>(
         config: ManagerConfig,
         found: Option<Founding>,
         make: F,
     ) -> Result<Self, StartError>
     where
         M: Machine<Input = Input, Output = Output> + Send + 'static,
-        F: Fn(State, Timestamp) -> M + Send + 'static,
+        F: Fn(&State, Chance, Timestamp) -> M + Send + 'static,
     {
         let ManagerConfig { state_dir, raft_id, node_id, addr, keys, tick, messages } = config;
         let founder = found.is_some().then_some(Member { raft_id, node_id, addr });
@@ -145,7 +154,7 @@ impl Manager {
         let manager = Self {
             ask,
             reader: book.reader(),
-            group: Group { orders: orders.clone() },
+            group: Group { orders: orders.clone(), reachability: watch::Sender::default() },
             shutdown: Shutdown::new(),
             failure: failure.subscribe(),
         };
@@ -154,7 +163,12 @@ impl Manager {
         let stop = manager.shutdown.token().clone();
         let pump = ReplicaPump::new(replica, book, writer, ways, snapshot);
         manager.shutdown.spawn(pump.run(received_orders, stop.clone()));
-        let pump = LeaderPump::new(make, orders, host::chance::chance()?, Alarm(failure));
+        let view = GroupView {
+            own: raft_id,
+            members: manager.reader.members(),
+            reachability: manager.group.reachability.subscribe(),
+        };
+        let pump = LeaderPump::new(make, view, orders, host::chance::chance()?, Alarm(failure));
         manager.shutdown.spawn(pump.run(questions, news, stop));
 
         if let Some(founding) = found {
@@ -203,6 +217,11 @@ impl Drop for Manager {
 }
 
 impl Group {
+    /// Who can be reached; whoever carries messages keeps it up to date.
+    pub fn reachability(&self) -> &watch::Sender<Reachability> {
+        &self.reachability
+    }
+
     /// Hands over what another manager's replica says.
     pub async fn hear(&self, message: raft::Message) {
         self.order(Order::Hear(message)).await;

@@ -4,9 +4,15 @@
 //! business; this only knows where everyone lives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use model::NodeId;
+use model::node::{self, ManagerStatus};
 use raft::{ConfChange, ConfChangeKind, ReplicaId};
+use tokio::sync::watch;
 use wire::Member;
+
+use crate::replica::Order;
 
 /// The address book of the group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +51,70 @@ impl Members {
     }
 
     /// The member that is this node, if it is one.
-    pub fn of_node(&self, node: model::NodeId) -> Option<&Member> {
+    pub fn of_node(&self, node: NodeId) -> Option<&Member> {
         self.present.values().find(|member| member.node_id == node)
+    }
+}
+
+/// The group as the leader's pump sees it: who is in it, and who of them can be reached.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupView {
+    /// Which replica is here.
+    pub(crate) own: ReplicaId,
+    pub(crate) members: watch::Receiver<Arc<Members>>,
+    pub(crate) reachability: watch::Receiver<Reachability>,
+}
+
+/// Who can be reached, as the last message to each has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reachability {
+    /// Those whose last message was lost.
+    pub unreachable: BTreeSet<ReplicaId>,
+    /// Another manager says that this one was removed from the group.
+    pub is_removed: bool,
+}
+
+impl GroupView {
+    /// Returns when something has changed that was not looked at.
+    pub(crate) async fn changed(&mut self) {
+        let changed = tokio::select! {
+            changed = self.members.changed() => changed,
+            changed = self.reachability.changed() => changed,
+        };
+        if changed.is_err() {
+            std::future::pending::<()>().await; // Who knows has ended: nothing will change any more.
+        }
+    }
+
+    /// The group in the leader's words.
+    pub(crate) fn as_members(&mut self) -> Vec<control::leader::Member> {
+        let members = self.members.borrow_and_update();
+        let unreachable = &self.reachability.borrow_and_update().unreachable;
+        let in_words = |(id, member): (&ReplicaId, &Member)| {
+            let reachability = match unreachable.contains(id) {
+                true => node::Reachability::Unreachable,
+                false => node::Reachability::Reachable,
+            };
+            let (raft_id, addr) = (*id, member.addr.clone());
+            let status = ManagerStatus { raft_id, addr, leader: *id == self.own, reachability };
+            control::leader::Member { node_id: member.node_id, status }
+        };
+        members.present.iter().map(in_words).collect()
+    }
+
+    /// What is to be done so that a node leaves the group; `None` if too few would be left that can be reached, or if
+    /// it is not in it.
+    pub(crate) fn dismissal(&self, node: NodeId) -> Option<Order> {
+        let members = self.members.borrow();
+        let unreachable = &self.reachability.borrow().unreachable;
+        let id = members.of_node(node)?.raft_id;
+        let mut reachable =
+            members.present.keys().filter(|other| **other != id && !unreachable.contains(other));
+        if id == self.own {
+            return reachable.next().map(|successor| Order::TransferLeader(*successor));
+        }
+        let left = members.present.len() - 1;
+        (reachable.count() > left / 2).then(|| Order::remove(id))
     }
 }
 
@@ -69,6 +137,25 @@ mod tests {
         assert_eq!(members.of_node(node_id).map(|member| member.addr.as_str()), Some("b:2"));
         members.apply(&change(ConfChangeKind::Remove, ""));
         assert_eq!(members, Members::of(Vec::new(), vec![5]));
+    }
+
+    #[test]
+    fn nobody_is_dismissed_who_is_needed() {
+        let chance = &mut Chance::from_number(2);
+        let nodes: Vec<NodeId> = (0..3).map(|_| NodeId::random(chance)).collect();
+        let member =
+            |(raft_id, node_id): (u64, &NodeId)| Member { raft_id, node_id: *node_id, addr: String::new() };
+        let members = Members::of((1..).zip(&nodes).map(member).collect(), Vec::new());
+        let (shown, reachability) = (watch::Sender::new(Arc::new(members)), watch::Sender::default());
+        let view = GroupView { own: 1, members: shown.subscribe(), reachability: reachability.subscribe() };
+        assert!(matches!(view.dismissal(nodes[1]), Some(Order::Change { .. })));
+        assert!(matches!(view.dismissal(nodes[0]), Some(Order::TransferLeader(2))));
+        assert!(view.dismissal(NodeId::random(chance)).is_none());
+
+        reachability.send_modify(|now: &mut Reachability| drop(now.unreachable.insert(2)));
+        assert!(matches!(view.dismissal(nodes[1]), Some(Order::Change { .. })));
+        assert!(matches!(view.dismissal(nodes[0]), Some(Order::TransferLeader(3))));
+        assert!(view.dismissal(nodes[2]).is_none());
     }
 
     #[test]

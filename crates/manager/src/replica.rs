@@ -11,8 +11,8 @@ use host::clock;
 use host::pump::sleep_until;
 use model::{Machine, Timestamp};
 use raft::{
-    Commit, ConfChange, ConfState, Entry, Index, Input, Lead, Output, Position, Refused, Replica, ReplicaId,
-    Snapshot, SnapshotOutcome, Term, Ticket,
+    Commit, ConfChange, ConfChangeKind, ConfState, Entry, Index, Input, Lead, Output, Position, Refused,
+    Replica, ReplicaId, Snapshot, SnapshotOutcome, Term, Ticket,
 };
 use store::{Change, State};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -51,6 +51,15 @@ pub(crate) enum Order {
     Snapshot(Snapshot, Purpose),
     /// The log's thread has written something.
     Written(Written),
+}
+
+impl Order {
+    /// Take a replica out of the group, whether or not anybody waits for it.
+    pub(crate) fn remove(replica: ReplicaId) -> Self {
+        let change = ConfChange { id: 0, kind: ConfChangeKind::Remove, replica, context: Arc::from([]) };
+        let (reply, _) = oneshot::channel();
+        Self::Change { change, reply }
+    }
 }
 
 /// What a snapshot is for.

@@ -8,21 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Agent, AgentConfig, Credentials, NullExecutor};
-use control::leader::dispatch::Dispatcher;
-use control::leader::{Answer, Founding, Input, Output, Request, SignRequest, Ticket};
+use control::leader::{Answer, Founding, Request};
 use model::cluster::{JoinTokens, RootCa};
 use model::node::{
     Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeState, NodeStatus,
 };
 use model::{
-    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Cx, Machine, Meta, Node, NodeId, NodeSpec, Service,
-    ServiceId, ServiceMode, ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, ServiceMode,
+    ServiceSpec, TaskSpec, TaskState,
 };
 use pki::{Authority, Issue, JoinToken, Key, Roots};
 use skep_manager::log::seal::{DataKey, Keys};
 use skep_manager::services::LogBroker;
 use skep_manager::{Manager, ManagerConfig, Services};
-use store::{Change, Draft, State};
+use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -58,7 +57,7 @@ impl Swarm {
             tick: Duration::from_millis(100),
             messages: mpsc::channel(1).0,
         };
-        let manager = Arc::new(Manager::start_with(config, Some(founding), Foreman::new).await.unwrap());
+        let manager = Arc::new(Manager::start(config, Some(founding)).await.unwrap());
         let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
         let services =
             Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
@@ -302,162 +301,4 @@ async fn a_server_that_stops_does_not_wait_for_streams() {
 
 fn is_ready(state: &State, node: NodeId) -> bool {
     state.nodes.get(node).is_some_and(|node| node.status.state == NodeState::Ready)
-}
-
-/// A leader of few talents: lets nodes in, puts all tasks of a service on the first one, and speaks with nodes.
-struct Foreman {
-    state: State,
-    dispatcher: Dispatcher,
-    chance: Chance,
-    asked: Vec<(Ticket, Request)>,
-    signed: Vec<(NodeId, Vec<u8>)>,
-    proposed: Option<Vec<Change>>,
-    answers: Vec<(Ticket, Answer)>,
-}
-
-impl Foreman {
-    fn new(state: State, now: Timestamp) -> Self {
-        Self {
-            dispatcher: Dispatcher::of(&state, None, now),
-            chance: Chance::from_number(now.nanos() as u64),
-            state,
-            asked: Vec::new(),
-            signed: Vec::new(),
-            proposed: None,
-            answers: Vec::new(),
-        }
-    }
-
-    fn draft(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
-        let mut draft = Draft::of(&self.state, now);
-        for (ticket, request) in std::mem::take(&mut self.asked) {
-            let answer = match request {
-                Request::Found(founding) => {
-                    draft.create(founding.cluster);
-                    draft.create(founding.node);
-                    Answer::Done
-                }
-                Request::CreateService(spec) => {
-                    let id = ServiceId::random(&mut self.chance);
-                    let service = service(id, *spec);
-                    for slot in 1..=100 {
-                        let node = self.state.nodes.iter().next().unwrap().id;
-                        draft.create(task(TaskId::random(&mut self.chance), &service, slot, node));
-                    }
-                    draft.create(service.clone());
-                    Answer::Service(Arc::new(service))
-                }
-                Request::IssueCertificate { token, csr, availability: _ } => {
-                    let tokens = &self.state.cluster().unwrap().root_ca.join_tokens;
-                    if token != tokens.worker {
-                        let words = "A valid join token is necessary to join this cluster";
-                        outputs.push(Output::Answer(ticket, Err(model::Refusal::invalid(words))));
-                        continue;
-                    }
-                    let id = NodeId::random(&mut self.chance);
-                    let status = IssuanceStatus { state: IssuanceState::Pending, err: String::new() };
-                    let certificate = Certificate { csr: csr.clone(), status, ..Certificate::default() };
-                    draft.create(node(id, NodeRole::Worker, certificate));
-                    let cluster_id = self.state.cluster().unwrap().id;
-                    let expiry = Duration::from_secs(24 * 3600);
-                    let role = NodeRole::Worker;
-                    outputs
-                        .push(Output::Sign(id, SignRequest { csr, role, node_id: id, cluster_id, expiry }));
-                    Answer::Certificate(id)
-                }
-                other => panic!("{other:?}"),
-            };
-            self.answers.push((ticket, answer));
-        }
-        for (id, chain) in std::mem::take(&mut self.signed) {
-            let mut node = Node::clone(draft.nodes.get(id).unwrap());
-            node.certificate.certificate = chain;
-            node.certificate.status.state = IssuanceState::Issued;
-            draft.update(node);
-        }
-        if self.dispatcher.wants_draft(now) {
-            let mut cx = Cx { now, chance: &mut self.chance };
-            self.dispatcher.draft(&mut draft, &mut cx);
-        }
-        if !draft.is_empty() {
-            let changes = draft.into_changes();
-            self.proposed = Some(changes.clone());
-            outputs.push(Output::Propose(changes));
-        } else {
-            outputs.extend(self.dispatcher.committed(&self.state, &[], now));
-        }
-    }
-}
-
-impl Machine for Foreman {
-    type Input = Input;
-    type Output = Output;
-
-    fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        match input {
-            Input::Ask(ticket, request) => self.asked.push((ticket, request)),
-            Input::Session(node, event) => {
-                let mut cx = Cx { now, chance: &mut self.chance };
-                outputs.extend(self.dispatcher.hear(&self.state, node, event, &mut cx));
-            }
-            Input::Signed(node, signed) => self.signed.push((node, signed.unwrap())),
-            Input::Committed(state) => {
-                self.state = *state;
-                if let Some(changes) = self.proposed.take() {
-                    outputs.extend(self.dispatcher.committed(&self.state, &changes, now));
-                    let answers = std::mem::take(&mut self.answers);
-                    outputs.extend(
-                        answers.into_iter().map(|(ticket, answer)| Output::Answer(ticket, Ok(answer))),
-                    );
-                }
-            }
-            Input::Wake => {}
-        }
-        if self.proposed.is_none() {
-            self.draft(now, &mut outputs);
-        }
-        outputs
-    }
-
-    fn wake_at(&self) -> Option<Timestamp> {
-        self.dispatcher.wake_at()
-    }
-}
-
-fn service(id: ServiceId, spec: ServiceSpec) -> Service {
-    Service {
-        id,
-        meta: Meta::default(),
-        spec,
-        spec_version: None,
-        previous_spec: None,
-        previous_spec_version: None,
-        endpoint: None,
-        update_status: None,
-        pending_delete: false,
-        job_status: None,
-    }
-}
-
-fn task(id: TaskId, service: &Service, slot: u64, node: NodeId) -> Task {
-    Task {
-        id,
-        meta: Meta::default(),
-        spec: service.spec.task.clone(),
-        service_id: Some(service.id),
-        slot,
-        node_id: Some(node),
-        annotations: Annotations::default(),
-        service_annotations: service.spec.annotations.clone(),
-        status: TaskStatus { state: TaskState::Assigned, ..TaskStatus::default() },
-        desired_state: TaskState::Running,
-        networks: Vec::new(),
-        endpoint: None,
-        log_driver: None,
-        spec_version: None,
-        assigned_generic_resources: Vec::new(),
-        job_iteration: None,
-        volumes: Vec::new(),
-    }
 }

@@ -16,9 +16,8 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    pub(super) fn new(state: State, _now: Timestamp) -> Self {
-        let chance = Chance::from_number(state.index);
-        Self { state, chance, asked: Vec::new(), proposed: None }
+    pub(super) fn new(state: &State, chance: Chance, _now: Timestamp) -> Self {
+        Self { state: state.clone(), chance, asked: Vec::new(), proposed: None }
     }
 
     fn propose(&mut self, now: Timestamp) -> Vec<Output> {
@@ -71,7 +70,7 @@ impl Machine for Clerk {
                     outputs.push(Output::Answer(ticket, Ok(answer)));
                 }
             }
-            Input::Session(..) | Input::Signed(..) | Input::Wake => {}
+            Input::Session(..) | Input::Signed(..) | Input::Members(_) | Input::Wake => {}
         }
         outputs.extend(self.propose(now));
         outputs

@@ -9,7 +9,7 @@ mod outgoing;
 mod tests;
 
 pub use incoming::Incoming;
-pub use outgoing::{Outgoing, Reachability};
+pub use outgoing::Outgoing;
 
 /// What a stock manager answers to one that was removed: it then ends itself. Text and code are the signal.
 const REMOVED: &str = "raft: member was removed from the cluster";

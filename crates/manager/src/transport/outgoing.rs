@@ -3,7 +3,7 @@
 //! In: messages, the address book, TLS settings that may change. Out: for each message one call, a large snapshot in
 //! chunks; to the replica the news of what was lost; to everyone else who can be reached.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::Duration;
@@ -31,21 +31,11 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of a snapshot in one chunk: stock managers take four mebibytes with everything around it.
 const CHUNK_BYTES: usize = (4 << 20) - (64 << 10);
 
-/// Who can be reached, as the last message to each has shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reachability {
-    /// Those whose last message was lost.
-    pub unreachable: BTreeSet<ReplicaId>,
-    /// Another manager says that this one was removed from the group.
-    pub is_removed: bool,
-}
-
 /// Carries messages. Made before the manager, since that needs its sender.
 #[derive(Debug)]
 pub struct Outgoing {
     messages: mpsc::Receiver<Message>,
     tls: watch::Receiver<Arc<ClientConfig>>,
-    reachability: watch::Sender<Reachability>,
 }
 
 /// What all lines share.
@@ -53,7 +43,6 @@ pub struct Outgoing {
 struct Shared {
     group: Group,
     tls: watch::Receiver<Arc<ClientConfig>>,
-    reachability: watch::Sender<Reachability>,
 }
 
 /// The way to one manager.
@@ -67,18 +56,13 @@ impl Outgoing {
     /// A carrier, and the sender for [`crate::ManagerConfig`].
     pub fn new(tls: watch::Receiver<Arc<ClientConfig>>) -> (Self, mpsc::Sender<Message>) {
         let (sender, messages) = mpsc::channel(QUEUE_LENGTH);
-        (Self { messages, tls, reachability: watch::Sender::default() }, sender)
-    }
-
-    /// Who can be reached, now and whenever it changes.
-    pub fn reachability(&self) -> watch::Receiver<Reachability> {
-        self.reachability.subscribe()
+        (Self { messages, tls }, sender)
     }
 
     /// Runs until told to stop. Lines to managers that left, or moved, end with what waits in them.
     pub async fn run(self, group: Group, members: watch::Receiver<Arc<Members>>, stop: CancellationToken) {
-        let Self { mut messages, tls, reachability } = self;
-        let shared = Shared { group, tls, reachability };
+        let Self { mut messages, tls } = self;
+        let shared = Shared { group, tls };
         let mut lines: BTreeMap<ReplicaId, Line> = BTreeMap::new();
         let mut tasks = JoinSet::new();
         loop {
@@ -149,19 +133,19 @@ impl Shared {
     /// Looks whether the answer means that this manager is no longer wanted.
     fn judge(&self, status: &Status) {
         if status.code() == Code::NotFound && status.message().contains(REMOVED) {
-            self.reachability.send_if_modified(|now| !std::mem::replace(&mut now.is_removed, true));
+            self.group.reachability().send_if_modified(|now| !std::mem::replace(&mut now.is_removed, true));
         }
     }
 
     async fn delivered(&self, message: &Message) {
-        self.reachability.send_if_modified(|now| now.unreachable.remove(&message.to));
+        self.group.reachability().send_if_modified(|now| now.unreachable.remove(&message.to));
         if matches!(message.body, Body::Snapshot(_)) {
             self.group.snapshot_sent(message.to, SnapshotOutcome::Delivered).await;
         }
     }
 
     async fn lost(&self, message: &Message) {
-        self.reachability.send_if_modified(|now| now.unreachable.insert(message.to));
+        self.group.reachability().send_if_modified(|now| now.unreachable.insert(message.to));
         match message.body {
             Body::Snapshot(_) => self.group.snapshot_sent(message.to, SnapshotOutcome::Failed).await,
             _ => self.group.unreachable(message.to).await,
