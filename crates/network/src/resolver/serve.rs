@@ -54,6 +54,14 @@ struct Guest {
     container: Arc<str>,
     udp: Arc<UdpSocket>,
     tcp: TcpListener,
+    /// So that one container cannot use up what is there for all.
+    share: Arc<Semaphore>,
+}
+
+/// The right to ask elsewhere or to keep a connection, given back when it is dropped.
+struct Permit {
+    _of_guest: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 impl Server {
@@ -114,8 +122,12 @@ impl Server {
         self.last_number += 1;
         let number = self.last_number;
         self.epoll.add(&udp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Udp)))?;
-        self.epoll.add(&tcp, EpollEvent::new(EpollFlags::EPOLLIN, token(number, Way::Tcp)))?;
-        self.guests.insert(number, Guest { container: container.into(), udp: Arc::new(udp), tcp });
+        // Told once for each connection: one that cannot be accepted, for want of descriptors, must not wake us for ever.
+        let once = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        self.epoll.add(&tcp, EpollEvent::new(once, token(number, Way::Tcp)))?;
+        let share = Arc::new(Semaphore::new(SHARE_MAX));
+        let guest = Guest { container: container.into(), udp: Arc::new(udp), tcp, share };
+        self.guests.insert(number, guest);
         self.numbers.insert(container.to_owned(), number);
         Ok(())
     }
@@ -163,7 +175,7 @@ impl Desk {
             let question = &buffer[..length];
             match self.judge(question, &guest.container) {
                 Verdict::Answer(answer) => reply(&guest.udp, &answer, asker),
-                Verdict::Forward => self.ask_elsewhere(question.to_vec(), guest.udp.clone(), asker),
+                Verdict::Forward => self.ask_elsewhere(question.to_vec(), guest, asker),
                 Verdict::Ignore => {}
             }
         }
@@ -174,8 +186,9 @@ impl Desk {
         judge(question, container, &records, &mut self.chance)
     }
 
-    fn ask_elsewhere(&self, question: Vec<u8>, udp: Arc<UdpSocket>, asker: SocketAddr) {
-        let Some(permit) = self.permit() else { return };
+    fn ask_elsewhere(&self, question: Vec<u8>, guest: &Guest, asker: SocketAddr) {
+        let Some(permit) = self.permit(guest) else { return };
+        let udp = guest.udp.clone();
         let (resolv_conf, end) = (self.resolv_conf.clone(), self.shutdown.token().clone());
         self.shutdown.spawn(async move {
             let _permit = permit;
@@ -187,11 +200,16 @@ impl Desk {
     }
 
     fn accept(&self, guest: &Guest) {
-        let Ok((stream, _)) = guest.tcp.accept() else { return };
-        // Without a permit the connection closes at once, and the asker tries again.
-        let Some(permit) = self.permit() else { return };
-        let (mut desk, container, end) =
-            (self.clone(), guest.container.clone(), self.shutdown.token().clone());
+        while let Ok((stream, _)) = guest.tcp.accept() {
+            // Without a permit the connection closes at once, and the asker tries again.
+            if let Some(permit) = self.permit(guest) {
+                self.serve(stream, permit, guest.container.clone());
+            }
+        }
+    }
+
+    fn serve(&self, stream: std::net::TcpStream, permit: Permit, container: Arc<str>) {
+        let (mut desk, end) = (self.clone(), self.shutdown.token().clone());
         self.shutdown.spawn(async move {
             let _permit = permit;
             // However it ends, the connection is closed; there is nobody to tell.
@@ -217,8 +235,10 @@ impl Desk {
         }
     }
 
-    fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.elsewhere.clone().try_acquire_owned().ok()
+    fn permit(&self, guest: &Guest) -> Option<Permit> {
+        let of_guest = guest.share.clone().try_acquire_owned().ok()?;
+        let of_all = self.elsewhere.clone().try_acquire_owned().ok()?;
+        Some(Permit { _of_guest: of_guest, _of_all: of_all })
     }
 }
 
@@ -240,6 +260,8 @@ fn token(number: u64, way: Way) -> u64 {
 
 /// Questions that may be asked elsewhere at the same time, and connections that may be open.
 const ELSEWHERE_MAX: usize = 1024;
+/// The same for one container.
+const SHARE_MAX: usize = 128;
 /// How long a connection may be silent.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 /// Longer questions are none.
