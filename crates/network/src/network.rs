@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use host::shutdown::Shutdown;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::NetworkConfig;
 use crate::failure::{AttachError, Kernel};
@@ -40,11 +41,13 @@ impl Network {
             .map_err(Kernel::doing("starting the name server"))?;
         let (commands, heard) = mpsc::channel(WAITING_MAX);
         let (started, outcome) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
         let table = config.instance.table().to_owned();
         let work = move || match Keeper::start(config, Neighbours { resolver, records }) {
             Ok(keeper) => {
                 drop(started.send(keeper.watch()));
                 keeper.run(heard);
+                let _ = ended.send(()); // nobody listens on the way down
             }
             Err(error) => drop(started.send(Err(error))),
         };
@@ -53,6 +56,7 @@ impl Network {
         let (socket, own) = outcome.await.expect("the thread says how it began")?;
         let watch = Watch::new(socket, table, own).map_err(Kernel::doing("watching the packet rules"))?;
         shutdown.spawn(watch.run(shutdown.token().clone(), commands.downgrade()));
+        shutdown.spawn(stop_if_it_breaks(shutdown.token().clone(), end));
         Ok(Self { commands })
     }
 
@@ -127,6 +131,14 @@ impl Network {
         let (answer, heard) = oneshot::channel();
         self.commands.send(command(answer)).await.ok()?;
         heard.await.ok()
+    }
+}
+
+/// A keeper that panicked leaves a daemon that can run nothing; better that it ends, and is started again.
+async fn stop_if_it_breaks(shutdown: CancellationToken, end: oneshot::Receiver<()>) {
+    if let Some(Err(_)) = shutdown.run_until_cancelled(end).await {
+        tracing::error!("the thread that owns the network has broken down");
+        shutdown.cancel();
     }
 }
 
