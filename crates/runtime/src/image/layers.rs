@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use host::files;
@@ -48,8 +48,10 @@ impl Shelf {
     pub(crate) fn unpack(&self, packed: impl Read, diff_id: Digest) -> io::Result<Unpacked> {
         let bounds = Bounds::default();
         let path = self.content.free_name();
-        fs::DirBuilder::new().mode(0o755).create(&path)?;
+        fs::create_dir(&path)?;
         let folder = DraftFolder(path);
+        // The layer's root is the container's: all its users must get in, whatever mask the daemon runs with.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         let mut tape = Tape::new(Hashed::new(unpacked(packed, bounds)?));
         let bytes = unpack(&mut tape, folder.path(), bounds.entries)?;
         let mut rest = tape.into_inner();

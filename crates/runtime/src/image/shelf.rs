@@ -1,6 +1,6 @@
 //! Where images stand on this machine: the catalogue in memory and on disk, blobs, unpacked layers.
 //!
-//! Every change goes through [`Shelf::change`]: it is written before it is seen. Work that brings layers holds the
+//! Every change that users see goes through [`Shelf::change`]: it is written before it is seen. Work that brings layers holds the
 //! shelf meanwhile ([`Shelf::hold`]), so that nothing it counts on is cleared away before an image stands on it.
 
 use std::collections::BTreeMap;
@@ -106,18 +106,19 @@ impl Shelf {
     }
 
     /// Gives an unpacked layer its place, unless another was quicker.
+    ///
+    /// The catalogue on disk learns of it with the first image that stands on it: until then it may go any time.
     pub(crate) fn place(&self, chain: ChainId, new: NewLayer) -> Result<(), ImageError> {
         let NewLayer { unpacked: Unpacked { folder, bytes }, diff_id, blob, blob_bytes } = new;
-        self.change(|catalog| {
-            if catalog.layers.contains_key(&chain) {
-                return Ok(());
-            }
-            let link = catalog.new_link();
-            let placed = fs::rename(folder.path(), self.folder_of(&link));
-            placed.map_err(|error| ImageError::machine("placing a layer", &error))?;
-            catalog.layers.insert(chain, Layer { link, diff_id, blob, blob_bytes, bytes });
-            Ok(())
-        })
+        let mut book = self.book();
+        if book.catalog.layers.contains_key(&chain) {
+            return Ok(());
+        }
+        let link = book.catalog.new_link();
+        let placed = fs::rename(folder.path(), self.folder_of(&link));
+        placed.map_err(|error| ImageError::machine("placing a layer", &error))?;
+        book.catalog.layers.insert(chain, Layer { link, diff_id, blob, blob_bytes, bytes });
+        Ok(())
     }
 
     /// Makes an image of placed layers, or adds what is new about one that is there.
