@@ -51,7 +51,7 @@ impl Certifier {
         for (id, result) in std::mem::take(&mut self.signed) {
             let asked = self.asked.remove(&id);
             let Some(node) = draft.nodes.get(id).cloned() else { continue };
-            if !asked.is_some_and(|asked| asked.csr == node.certificate.csr) {
+            if asked.is_none_or(|asked| asked.csr != node.certificate.csr) {
                 self.touched.insert(id);
                 continue;
             }

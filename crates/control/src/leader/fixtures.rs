@@ -1,11 +1,16 @@
 //! Small objects for tests: a node, a service, a task, a network, each from a number or a name.
 
+use std::collections::BTreeMap;
+
+use model::cluster::{DEFAULT_CLUSTER, RootCa};
+use model::limits::TASK_HISTORY_DEFAULT;
 use model::network::IpamOptions;
 use model::node::{Availability, Certificate, NodeDescription, NodeRole, NodeState, NodeStatus};
 use model::spec::resources::Resources;
 use model::{
-    Annotations, Chance, Meta, Network, NetworkId, NetworkSpec, Node, NodeId, NodeSpec, Service, ServiceId,
-    ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp, Version,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Network, NetworkId, NetworkSpec, Node,
+    NodeId, NodeSpec, Service, ServiceId, ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus,
+    Timestamp, Version,
 };
 use store::{Draft, State};
 
@@ -120,5 +125,29 @@ pub(super) fn network(name: &str) -> Network {
         ipam: None::<IpamOptions>,
         pending_delete: false,
         extra: None,
+    }
+}
+
+/// The swarm itself, with the usual settings.
+pub(super) fn cluster() -> Cluster {
+    let annotations = Annotations { name: DEFAULT_CLUSTER.to_owned(), ..Annotations::default() };
+    let spec = ClusterSpec {
+        annotations,
+        task_history_retention_limit: TASK_HISTORY_DEFAULT,
+        ..ClusterSpec::default()
+    };
+    Cluster {
+        id: ClusterId::random(&mut Chance::from_number(5)),
+        meta: Meta::default(),
+        spec,
+        root_ca: RootCa::default(),
+        network_bootstrap_keys: Vec::new(),
+        encryption_key_lamport_clock: 0,
+        blacklisted_certificates: BTreeMap::new(),
+        unlock_keys: Vec::new(),
+        fips: false,
+        default_address_pool: Vec::new(),
+        subnet_size: 0,
+        vxlan_port: 0,
     }
 }

@@ -115,3 +115,6 @@ fn taken(message: impl Into<String>) -> Refusal {
 fn unbuilt(message: impl Into<String>) -> Refusal {
     Refusal::new(RefusalKind::Unimplemented, message)
 }
+
+#[cfg(test)]
+mod tests;

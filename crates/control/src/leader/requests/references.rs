@@ -24,8 +24,8 @@ pub(super) fn check(state: &State, spec: &ServiceSpec) -> Result<(), Refusal> {
 
 fn check_networks(state: &State, spec: &ServiceSpec) -> Result<(), Refusal> {
     let targets = spec.task.networks.iter().chain(&spec.networks).map(|config| &config.target);
-    let known = targets.filter_map(|target| state.networks.get(target.parse().ok()?));
-    for network in known.filter(|network| network.is_ingress()) {
+    let mut known = targets.filter_map(|target| state.networks.get(target.parse().ok()?));
+    if let Some(network) = known.find(|network| network.is_ingress()) {
         let name = &network.spec.annotations.name;
         let message = format!("Service cannot be explicitly attached to the ingress network \"{name}\"");
         return Err(Refusal::invalid(message));
