@@ -424,6 +424,10 @@ fn a_hundred_sandboxes_come_and_go_quickly() {
         let (wall, cpu) = (host::clock::since(before.0), cpu() - before.1);
         let memory = private_memory() - before.2;
         println!("100 attach and serve at once: {wall:?}, {cpu} ms of CPU, {memory} KiB more");
+        let before = host::clock::now();
+        stage.restart();
+        println!("restart with 100: {:?}", host::clock::since(before));
+        assert_eq!(stage.runtime.block_on(stage.network.sandboxes()).len(), 100);
     });
 }
 
