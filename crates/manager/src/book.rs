@@ -9,7 +9,7 @@ use std::sync::Arc;
 use raft::{Entry, Payload, Snapshot};
 use store::{Change, Event, State};
 use tokio::sync::{broadcast, watch};
-use wire::Malformed;
+use wire::{Malformed, Member};
 
 use crate::members::Members;
 
@@ -101,6 +101,14 @@ impl Book {
     /// The group's address book.
     pub(crate) fn members(&self) -> &Members {
         &self.members
+    }
+
+    /// Takes in members that the log has not named yet.
+    pub(crate) fn know(&mut self, members: Vec<Member>) {
+        for member in members {
+            self.members.present.entry(member.raft_id).or_insert(member);
+        }
+        self.shown_members.send_replace(Arc::new(self.members.clone()));
     }
 
     /// Applies an entry. `known` are its changes, if this manager proposed it and need not read them again.

@@ -222,6 +222,11 @@ impl Group {
         &self.reachability
     }
 
+    /// Says who is in the group, to a manager that joins and has nothing stored yet. What the log says counts more.
+    pub async fn know(&self, members: Vec<Member>) {
+        self.order(Order::Know(members)).await;
+    }
+
     /// Hands over what another manager's replica says.
     pub async fn hear(&self, message: raft::Message) {
         self.order(Order::Hear(message)).await;

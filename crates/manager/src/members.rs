@@ -152,7 +152,7 @@ mod tests {
         assert!(matches!(view.dismissal(nodes[0]), Some(Order::TransferLeader(2))));
         assert!(view.dismissal(NodeId::random(chance)).is_none());
 
-        reachability.send_modify(|now: &mut Reachability| drop(now.unreachable.insert(2)));
+        reachability.send_modify(|now: &mut Reachability| now.unreachable = BTreeSet::from([2]));
         assert!(matches!(view.dismissal(nodes[1]), Some(Order::Change { .. })));
         assert!(matches!(view.dismissal(nodes[0]), Some(Order::TransferLeader(3))));
         assert!(view.dismissal(nodes[2]).is_none());

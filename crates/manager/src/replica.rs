@@ -17,6 +17,7 @@ use raft::{
 use store::{Change, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use wire::Member;
 
 use crate::book::{self, Book};
 use crate::log::writer::{Write, Writer, Written};
@@ -32,6 +33,8 @@ pub(crate) enum Order {
         /// What changes.
         changes: Vec<Change>,
     },
+    /// Who is in the group, as far as the log does not say it.
+    Know(Vec<Member>),
     /// Another manager's replica says something.
     Hear(raft::Message),
     /// Change the group.
@@ -194,6 +197,7 @@ impl ReplicaPump {
     fn obey(&mut self, order: Order) -> Result<(), Ended> {
         match order {
             Order::Propose { proposal, changes } => self.propose(proposal, changes),
+            Order::Know(members) => self.book.know(members),
             Order::Hear(message) => self.tell(Input::Message(message)),
             Order::Change { change, reply } => {
                 let ticket = self.ticket();

@@ -7,7 +7,7 @@ use model::{Chance, Config, ConfigId, Machine, Refusal, Timestamp};
 use store::{Draft, State};
 
 /// Creates configs, as many as were asked for in one proposal.
-pub(super) struct Clerk {
+pub(crate) struct Clerk {
     state: State,
     chance: Chance,
     asked: Vec<(Ticket, Request)>,
@@ -16,7 +16,7 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    pub(super) fn new(state: &State, chance: Chance, _now: Timestamp) -> Self {
+    pub(crate) fn new(state: &State, chance: Chance, _now: Timestamp) -> Self {
         Self { state: state.clone(), chance, asked: Vec::new(), proposed: None }
     }
 

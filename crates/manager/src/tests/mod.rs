@@ -1,7 +1,7 @@
 //! Managers, alone and together. Their leader is a clerk who knows little but configs.
 
 mod alone;
-mod clerk;
+pub(crate) mod clerk;
 mod together;
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::{Manager, ManagerConfig};
 use clerk::Clerk;
 
 /// A swarm that stores a snapshot after every 20 entries.
-fn founding() -> Founding {
+pub(crate) fn founding() -> Founding {
     let chance = &mut Chance::from_number(4);
     let raft =
         RaftConfig { snapshot_interval: 20, log_entries_for_slow_followers: 5, ..RaftConfig::default() };
@@ -70,7 +70,7 @@ async fn manager(folder: &Path) -> Manager {
     Manager::start_with(config, Some(founding()), Clerk::new).await.unwrap()
 }
 
-async fn create(manager: &Manager, name: &str) -> Arc<Config> {
+pub(crate) async fn create(manager: &Manager, name: &str) -> Arc<Config> {
     match manager.ask().request(request(name)).await.unwrap() {
         Answer::Config(config) => config,
         other => panic!("{other:?}"),
