@@ -7,15 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::{Agent, AgentConfig, Credentials, NullExecutor};
+use agent::{
+    Agent, AgentConfig, Credentials, Dependencies, Executor, LogLine, LogStream, LogWish, NullExecutor,
+};
 use control::leader::{Answer, Founding, Request};
+use control::worker::{Done, Failure};
 use model::cluster::{JoinTokens, RootCa};
 use model::node::{
-    Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeState, NodeStatus,
+    Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeDescription, NodeRole,
+    NodeState, NodeStatus,
 };
 use model::{
-    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, ServiceMode,
-    ServiceSpec, TaskSpec, TaskState,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, ServiceId,
+    ServiceMode, ServiceSpec, Task, TaskSpec, TaskState, Timestamp,
 };
 use pki::{Authority, Issue, JoinToken, Key, Roots};
 use skep_manager::log::seal::{DataKey, Keys};
@@ -36,6 +40,7 @@ struct Swarm {
     credentials: Arc<Credentials>,
     tokens: JoinTokens,
     folder: tempfile::TempDir,
+    logs: LogBroker,
     serving: JoinSet<()>,
     stop: oneshot::Sender<()>,
 }
@@ -59,8 +64,9 @@ impl Swarm {
         };
         let manager = Arc::new(Manager::start(config, Some(founding)).await.unwrap());
         let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
+        let logs = LogBroker::default();
         let services =
-            Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
+            Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: logs.clone() };
         let (stop, stopped) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
@@ -68,10 +74,14 @@ impl Swarm {
             let stopped = async { drop(stopped.await) };
             wire::channel::serve(listener, receiver, services.routes(), stopped).await.unwrap();
         });
-        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, serving, stop }
+        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, logs, serving, stop }
     }
 
     fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
+        self.agent_with(name, credentials, NullExecutor)
+    }
+
+    fn agent_with(&self, name: &str, credentials: &Credentials, executor: impl Executor) -> Agent {
         let config = AgentConfig {
             node_id: credentials.identity().subject.node_id().unwrap(),
             state_dir: self.folder.path().join(name),
@@ -79,7 +89,21 @@ impl Swarm {
             identity: credentials.subscribe(),
             chance: host::chance::chance().unwrap(),
         };
-        Agent::start(config, Arc::new(NullExecutor)).unwrap()
+        Agent::start(config, Arc::new(executor)).unwrap()
+    }
+
+    /// Creates a service of a hundred tasks.
+    async fn create_service(&self) -> ServiceId {
+        let annotations = Annotations { name: "web".to_owned(), ..Annotations::default() };
+        let mode = ServiceMode::Replicated { replicas: 100 };
+        let container = model::ContainerSpec { image: "nothing".to_owned(), ..Default::default() };
+        let task =
+            TaskSpec { runtime: model::Runtime::Container(Box::new(container)), ..TaskSpec::default() };
+        let spec = ServiceSpec { annotations, mode, task, ..ServiceSpec::default() };
+        match self.manager.ask().request(Request::CreateService(Box::new(spec))).await.unwrap() {
+            Answer::Service(service) => service.id,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Waits until the book is as wished.
@@ -159,22 +183,8 @@ async fn a_hundred_tasks_run_on_one_node() {
     swarm.until(|state| is_ready(state, me)).await;
 
     let begun = host::clock::now();
-    let annotations = Annotations { name: "web".to_owned(), ..Annotations::default() };
-    let mode = ServiceMode::Replicated { replicas: 100 };
-    let task = TaskSpec {
-        runtime: model::Runtime::Container(Box::new(model::ContainerSpec {
-            image: "nothing".to_owned(),
-            ..Default::default()
-        })),
-        ..TaskSpec::default()
-    };
-    let spec = ServiceSpec { annotations, mode, task, ..ServiceSpec::default() };
-    let answer = swarm.manager.ask().request(Request::CreateService(Box::new(spec))).await.unwrap();
-    assert!(matches!(answer, Answer::Service(_)));
-    let running = |state: &State| {
-        state.tasks.iter().filter(|task| task.status.state == TaskState::Running).count() == 100
-    };
-    swarm.until(running).await;
+    swarm.create_service().await;
+    swarm.until(all_run).await;
     println!("100 tasks run after {:?}", host::clock::since(begun));
     agent.stop().await;
     drop(swarm.serving);
@@ -296,6 +306,73 @@ async fn a_server_that_stops_does_not_wait_for_streams() {
     let mut serving = swarm.serving;
     serving.join_next().await.unwrap().unwrap();
     assert!(host::clock::since(begun) < Duration::from_secs(3));
+    agent.stop().await;
+}
+
+fn all_run(state: &State) -> bool {
+    state.tasks.iter().filter(|task| task.status.state == TaskState::Running).count() == 100
+}
+
+/// Hands whose tasks have written two lines each.
+struct Chatty;
+
+impl Executor for Chatty {
+    async fn describe(&self) -> NodeDescription {
+        NullExecutor.describe().await
+    }
+    async fn configure(&self, node: &Node) {
+        NullExecutor.configure(node).await;
+    }
+    async fn prepare(&self, task: &Task, needs: &Dependencies) -> Result<Done, Failure> {
+        NullExecutor.prepare(task, needs).await
+    }
+    async fn start(&self, task: &Task) -> Result<Done, Failure> {
+        NullExecutor.start(task).await
+    }
+    async fn wait(&self, task: &Task) -> Result<Done, Failure> {
+        NullExecutor.wait(task).await
+    }
+    async fn stop(&self, task: &Task) -> Result<Done, Failure> {
+        NullExecutor.stop(task).await
+    }
+    async fn remove(&self, task: &Task) -> Result<Done, Failure> {
+        NullExecutor.remove(task).await
+    }
+    async fn logs(&self, task: &Task, wish: &LogWish, lines: mpsc::Sender<LogLine>) -> Result<(), Failure> {
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            let data = format!("slot {}\n", task.slot).into_bytes();
+            let line = LogLine { at: Timestamp::EPOCH, stream, data, attrs: BTreeMap::new() };
+            lines.send(line).await.unwrap();
+        }
+        if wish.follow { std::future::pending().await } else { Ok(()) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_tasks_write_finds_its_reader() {
+    let swarm = Swarm::found().await;
+    let agent = swarm.agent_with("worker", &swarm.credentials, Chatty);
+    let me = swarm.credentials.identity().subject.node_id().unwrap();
+    swarm.until(|state| is_ready(state, me)).await;
+    let service = swarm.create_service().await;
+    let state = swarm.until(all_run).await;
+    let selector = proto::LogSelector { service_ids: vec![service.to_string()], ..Default::default() };
+
+    let options = proto::LogSubscriptionOptions::default();
+    let mut reader = swarm.logs.subscribe(&state, selector.clone(), options).unwrap();
+    let mut lines = 0;
+    while let Some(read) = reader.next().await {
+        lines += read.len();
+    }
+    assert_eq!(lines, 200);
+
+    let options = proto::LogSubscriptionOptions { follow: true, ..Default::default() };
+    let mut reader = swarm.logs.subscribe(&state, selector, options).unwrap();
+    let mut lines = 0;
+    while lines < 200 {
+        lines += reader.next().await.unwrap().len();
+    }
+    assert!(swarm.logs.subscribe(&state, Default::default(), Default::default()).is_err());
     agent.stop().await;
 }
 
