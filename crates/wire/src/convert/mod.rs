@@ -4,7 +4,6 @@
 //! breaks the build where it is forgotten. What a table cannot say is written out. In: what was decoded, or a
 //! noun. Out: the noun, or [`Malformed`] with the path of the field. Rules of the swarm are not judged here.
 
-mod scalars;
 mod cluster;
 mod container;
 mod endpoint;
@@ -16,6 +15,7 @@ mod node;
 mod privileges;
 mod refusal;
 mod resources;
+mod scalars;
 mod secret;
 mod service;
 mod task;
