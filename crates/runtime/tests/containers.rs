@@ -81,3 +81,226 @@ async fn containers_outlive_the_daemon() {
     containers.start(stays, None).await.unwrap();
     containers.remove(stays, Removal::Forced(Leavings::Nothing)).await.unwrap();
 }
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_container_is_confined_as_docker_confines() {
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let line = "grep -E 'CapEff|CapBnd|Seccomp:|NoNewPrivs' /proc/self/status; wc -c < /proc/kcore; \
+                touch /proc/sys/kernel/x 2>&1; mount -t tmpfs x /tmp 2>&1; unshare -m true 2>&1; \
+                mknod /tmp/sda b 8 0 && dd if=/tmp/sda of=/dev/null count=1 2>&1; touch /sys/x 2>&1; ls /dev; id";
+    let (_, text) = run(&containers, stage.shell("caged", line)).await;
+    for expected in [
+        "CapEff:\t00000000a80425fb",
+        "CapBnd:\t00000000a80425fb",
+        "Seccomp:\t2",
+        "touch: /proc/sys/kernel/x: Read-only file system",
+        "mount: permission denied",
+        "unshare: unshare(0x20000): Operation not permitted",
+        "dd: can't open '/tmp/sda': Operation not permitted",
+        "touch: /sys/x: Read-only file system",
+        "uid=0(root) gid=0(root) groups=0(root),10(wheel)",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!text.contains("vda") && !text.contains("kmsg"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn limits_are_seen_from_inside_and_memory_is_not_exceeded() {
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let mut wish = stage.shell("small", "dd if=/dev/zero of=/dev/null bs=64M count=2; echo never");
+    wish.limits.memory = 16 << 20;
+    wish.limits.memory_swap = 16 << 20;
+    wish.limits.pids = 20;
+    wish.limits.nano_cpus = 500_000_000;
+    wish.command = Some(vec!["dd".into(), "if=/dev/zero".into(), "of=/dev/null".into(), "bs=64M".into()]);
+    let id = start(&containers, wish).await;
+    let exit = containers.wait(id, WaitFor::NotRunning).await.unwrap().unwrap();
+    assert_eq!((exit.code, exit.oom), (137, true));
+
+    let mut wish = stage.shell("bounded", "ulimit -n; i=0; while [ $i -lt 40 ]; do sleep 3 & i=$((i+1)); done; echo all");
+    wish.limits.pids = 10;
+    wish.limits.ulimits =
+        vec![skep_runtime::container::description::Ulimit { name: "nofile".into(), soft: 77, hard: 99 }];
+    let (_, text) = run(&containers, wish).await;
+    assert!(text.starts_with("77\n") && !text.contains("all"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn mounts_and_users_are_as_described() {
+    use skep_runtime::container::description::{Mount, MountAccess, MountSource};
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let shared = stage.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::write(shared.join("note"), "from the host").unwrap();
+    let volume = |name: &str, no_copy| MountSource::Volume {
+        name: name.into(),
+        subpath: String::new(),
+        no_copy,
+        driver: String::new(),
+        options: Default::default(),
+        labels: Default::default(),
+    };
+    let bind = MountSource::Bind { path: shared.clone(), propagation: String::new(), non_recursive: false, create: false };
+    let line = "cat /shared/note /data/hello; touch /shared/x 2>&1; ls /bare; id; mount | grep /scratch; \
+                echo more > /data/more; pwd; cat /etc/hosts | head -1; touch /x 2>&1";
+    let mut wish = stage.shell("mounted", line);
+    wish.mounts = vec![
+        Mount { source: bind, target: "/shared".into(), access: MountAccess::ReadOnly },
+        Mount { source: volume("kept", false), target: "/data".into(), access: MountAccess::Writable },
+        Mount { source: volume("", true), target: "/bare".into(), access: MountAccess::Writable },
+        Mount {
+            source: MountSource::Tmpfs { size: 1 << 20, mode: 0o700, options: vec![] },
+            target: "/scratch".into(),
+            access: MountAccess::Writable,
+        },
+    ];
+    wish.user = "web".into();
+    wish.groups = vec!["99".into()];
+    wish.working_dir = "/made/for/it".into();
+    wish.read_only_root = true;
+    let volumes = || containers.volumes().list().len();
+    let (_, text) = run(&containers, wish).await;
+    for expected in [
+        "from the host",
+        "from the image",
+        "touch: /shared/x: Read-only file system",
+        "uid=33(web) gid=33(web) groups=33(web),10(wheel),99",
+        "tmpfs on /scratch type tmpfs (rw,nosuid,nodev,noexec",
+        "127.0.0.1\tlocalhost",
+        "touch: /x: Read-only file system",
+        "/made/for/it",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert_eq!(volumes(), 1, "the volume without name went with its container");
+    assert!(containers.volumes().inspect("kept").unwrap().mountpoint.join("hello").exists());
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn further_processes_run_in_a_container() {
+    use bytes::Bytes;
+    use skep_runtime::container::description::{Size, Terminal};
+    use skep_runtime::container::exec::{ExecPhase, ExecStdin};
+    use skep_runtime::container::{ExecStart, ExecWish};
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let id = start(&containers, stage.command("host", &["sleep", "100"])).await;
+    let words = |line: &str| vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()];
+
+    let wish = ExecWish {
+        command: words("cat; echo $A; exit 5"),
+        env: vec!["A=b".into()],
+        stdin: ExecStdin::Open,
+        ..ExecWish::default()
+    };
+    let exec = containers.exec_create(id, wish).unwrap();
+    let mut talk = containers.exec_start(exec, ExecStart::Attached).await.unwrap().unwrap();
+    talk.input.write(Bytes::from_static(b"said\n")).await.unwrap();
+    talk.input.end().await.unwrap();
+    assert_eq!(hear(&mut talk).await, "said\nb\n");
+    assert_eq!(containers.exec_inspect(exec).unwrap().phase, ExecPhase::Exited { code: 5 });
+
+    let terminal = Terminal::Sized(Size { rows: 30, columns: 90 });
+    let wish = ExecWish { command: words("tty; stty size; read x; stty size"), terminal, ..ExecWish::default() };
+    let exec = containers.exec_create(id, wish).unwrap();
+    let mut talk = containers.exec_start(exec, ExecStart::Attached).await.unwrap().unwrap();
+    containers.exec_resize(exec, Size { rows: 11, columns: 22 }).await.unwrap();
+    talk.input.resize(Size { rows: 11, columns: 22 }).await.unwrap();
+    talk.input.write(Bytes::from_static(b"go\n")).await.unwrap();
+    let text = hear(&mut talk).await;
+    assert!(text.starts_with("/dev/pts/") && text.contains("11 22"), "{text}");
+
+    let exec = containers.exec_create(id, ExecWish { command: vec!["nope".into()], ..ExecWish::default() }).unwrap();
+    let error = containers.exec_start(exec, ExecStart::Attached).await.unwrap_err();
+    assert!(error.to_string().contains("OCI runtime exec failed"), "{error}");
+    assert_eq!(containers.exec_inspect(exec).unwrap().phase, ExecPhase::Exited { code: 127 });
+    containers.remove(id, Removal::Forced(Leavings::Nothing)).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_sick_container_is_found_out() {
+    use skep_runtime::container::health::{HealthStatus, HealthTest};
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let mut wish = stage.shell("sick", "touch /tmp/well; sleep 100");
+    wish.health = Some(HealthTest {
+        test: vec!["CMD-SHELL".into(), "ls /tmp/well".into()],
+        interval: Some(Duration::from_millis(100)),
+        retries: 2,
+        ..HealthTest::default()
+    });
+    let id = start(&containers, wish).await;
+    let mut seen = containers.watch(id).unwrap();
+    let is = |wanted: HealthStatus| {
+        move |record: &std::sync::Arc<skep_runtime::container::Record>| {
+            record.health.as_ref().is_some_and(|health| health.status == wanted)
+        }
+    };
+    seen.wait_for(is(HealthStatus::Healthy)).await.unwrap();
+    std::fs::remove_file(stage.path().join("data/containers").join(id.to_string()).join("upper/tmp/well")).ok();
+    let wish = skep_runtime::container::ExecWish { command: vec!["rm".into(), "/tmp/well".into()], ..Default::default() };
+    let _ = wish;
+    let record = seen.wait_for(is(HealthStatus::Unhealthy)).await.unwrap().clone();
+    assert!(record.health.as_ref().unwrap().log.back().unwrap().output.contains("No such file"));
+    containers.remove(id, Removal::Forced(Leavings::Nothing)).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_flood_of_output_and_a_deaf_listener_stop_nobody() {
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let mut wish = stage.shell("flood", "yes 0123456789012345678901234567890123456789 | head -c 100000000; sleep 100");
+    wish.log.options = [("max-size", "5m"), ("max-file", "2")].map(|(a, b)| (a.into(), b.into())).into();
+    let id = start(&containers, wish).await;
+    let deaf = containers.attach(id).await.unwrap();
+    let supervisor = stage::supervisors_in(&stage.path().join("run"))[0];
+    let sleeps = || {
+        let pid = containers.inspect(id).unwrap().running().unwrap().pid;
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let names = children.split_whitespace().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")));
+        names.flatten().any(|name| name.starts_with("sleep"))
+    };
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while !sleeps() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("the container waits for nobody");
+    let rollup = std::fs::read_to_string(format!("/proc/{supervisor}/smaps_rollup")).unwrap();
+    let dirty = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:")).unwrap();
+    let kilobytes: u64 = dirty.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 1500, "{rollup}");
+    drop(deaf);
+    containers.remove(id, Removal::Forced(Leavings::Nothing)).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_missing_runtime_is_named_with_its_package() {
+    let stage = Stage::build();
+    let mut config = stage.config();
+    config.oci_runtime = Some("/no/such/crun".into());
+    let containers = skep_runtime::container::Containers::open(config).await.unwrap();
+    let id = containers.create(stage.command("none", &["true"])).await.unwrap();
+    let text = containers.start(id, None).await.unwrap_err().to_string();
+    assert!(text.contains("apt-get install crun"), "{text}");
+}
+
+async fn hear(talk: &mut skep_runtime::container::Attachment) -> String {
+    let mut text = Vec::new();
+    while let Some((_, bytes)) = talk.output.next().await.unwrap() {
+        text.extend_from_slice(&bytes);
+    }
+    String::from_utf8(text).unwrap()
+}

@@ -26,6 +26,8 @@ pub(crate) struct Supervisor {
     input_waiting: Vec<u8>,
     log: Option<Log>,
     size: Option<(u16, u16)>,
+    /// Children that ended while the runtime was at work, and how.
+    early: Vec<(i32, i32)>,
 }
 
 /// Where the process is in its life.
@@ -61,6 +63,7 @@ impl Supervisor {
             input: None,
             input_waiting: Vec::new(),
             size: None,
+            early: Vec::new(),
             plan,
         };
         if supervisor.plan.held {
@@ -221,6 +224,10 @@ impl Supervisor {
         }
         if connection == Connection::Over {
             self.clients.remove(index);
+            if self.stage == Stage::Held && self.clients.is_empty() {
+                // Nobody is left who could give the word.
+                self.stage = Stage::Over;
+            }
             if was_attached {
                 self.end_input();
             }
@@ -314,8 +321,10 @@ impl Supervisor {
         while let Some((pid, status)) = sys::reap() {
             match self.stage {
                 Stage::Starting { runtime } if pid == runtime => self.started_or_failed(status),
+                // It may end, and be reaped, before the runtime that started it.
+                Stage::Starting { .. } => self.early.push((pid, status)),
                 Stage::Running { pid: own, .. } if pid == own => self.ended(status),
-                _ => {}
+                Stage::Held | Stage::Running { .. } | Stage::Over => {}
             }
         }
     }
@@ -332,6 +341,10 @@ impl Supervisor {
         let since = start_ticks(pid).unwrap_or(0);
         self.stage = Stage::Running { pid, since };
         self.tell(STARTED, &started(pid, since));
+        let early = std::mem::take(&mut self.early);
+        if let Some((_, status)) = early.into_iter().find(|(other, _)| *other == pid) {
+            self.ended(status);
+        }
     }
 
     fn fail(&mut self) {
