@@ -122,7 +122,8 @@ async fn limits_are_seen_from_inside_and_memory_is_not_exceeded() {
     let exit = containers.wait(id, WaitFor::NotRunning).await.unwrap().unwrap();
     assert_eq!((exit.code, exit.oom), (137, true));
 
-    let mut wish = stage.shell("bounded", "ulimit -n; i=0; while [ $i -lt 40 ]; do sleep 3 & i=$((i+1)); done; echo all");
+    let mut wish = stage
+        .shell("bounded", "ulimit -n; i=0; while [ $i -lt 40 ]; do sleep 3 & i=$((i+1)); done; echo all");
     wish.limits.pids = 10;
     wish.limits.ulimits =
         vec![skep_runtime::container::description::Ulimit { name: "nofile".into(), soft: 77, hard: 99 }];
@@ -147,7 +148,12 @@ async fn mounts_and_users_are_as_described() {
         options: Default::default(),
         labels: Default::default(),
     };
-    let bind = MountSource::Bind { path: shared.clone(), propagation: String::new(), non_recursive: false, create: false };
+    let bind = MountSource::Bind {
+        path: shared.clone(),
+        propagation: String::new(),
+        non_recursive: false,
+        create: false,
+    };
     let line = "cat /shared/note /data/hello; touch /shared/x 2>&1; ls /bare; id; mount | grep /scratch; \
                 echo more > /data/more; pwd; cat /etc/hosts | head -1; touch /x 2>&1";
     let mut wish = stage.shell("mounted", line);
@@ -209,7 +215,8 @@ async fn further_processes_run_in_a_container() {
     assert_eq!(containers.exec_inspect(exec).unwrap().phase, ExecPhase::Exited { code: 5 });
 
     let terminal = Terminal::Sized(Size { rows: 30, columns: 90 });
-    let wish = ExecWish { command: words("tty; stty size; read x; stty size"), terminal, ..ExecWish::default() };
+    let wish =
+        ExecWish { command: words("tty; stty size; read x; stty size"), terminal, ..ExecWish::default() };
     let exec = containers.exec_create(id, wish).unwrap();
     let mut talk = containers.exec_start(exec, ExecStart::Attached).await.unwrap().unwrap();
     containers.exec_resize(exec, Size { rows: 11, columns: 22 }).await.unwrap();
@@ -218,7 +225,8 @@ async fn further_processes_run_in_a_container() {
     let text = hear(&mut talk).await;
     assert!(text.starts_with("/dev/pts/") && text.contains("11 22"), "{text}");
 
-    let exec = containers.exec_create(id, ExecWish { command: vec!["nope".into()], ..ExecWish::default() }).unwrap();
+    let exec =
+        containers.exec_create(id, ExecWish { command: vec!["nope".into()], ..ExecWish::default() }).unwrap();
     let error = containers.exec_start(exec, ExecStart::Attached).await.unwrap_err();
     assert!(error.to_string().contains("OCI runtime exec failed"), "{error}");
     assert_eq!(containers.exec_inspect(exec).unwrap().phase, ExecPhase::Exited { code: 127 });
@@ -246,8 +254,12 @@ async fn a_sick_container_is_found_out() {
         }
     };
     seen.wait_for(is(HealthStatus::Healthy)).await.unwrap();
-    std::fs::remove_file(stage.path().join("data/containers").join(id.to_string()).join("upper/tmp/well")).ok();
-    let wish = skep_runtime::container::ExecWish { command: vec!["rm".into(), "/tmp/well".into()], ..Default::default() };
+    std::fs::remove_file(stage.path().join("data/containers").join(id.to_string()).join("upper/tmp/well"))
+        .ok();
+    let wish = skep_runtime::container::ExecWish {
+        command: vec!["rm".into(), "/tmp/well".into()],
+        ..Default::default()
+    };
     let _ = wish;
     let record = seen.wait_for(is(HealthStatus::Unhealthy)).await.unwrap().clone();
     assert!(record.health.as_ref().unwrap().log.back().unwrap().output.contains("No such file"));
@@ -259,7 +271,8 @@ async fn a_sick_container_is_found_out() {
 async fn a_flood_of_output_and_a_deaf_listener_stop_nobody() {
     let stage = Stage::build();
     let containers = stage.open().await;
-    let mut wish = stage.shell("flood", "yes 0123456789012345678901234567890123456789 | head -c 100000000; sleep 100");
+    let mut wish =
+        stage.shell("flood", "yes 0123456789012345678901234567890123456789 | head -c 100000000; sleep 100");
     wish.log.options = [("max-size", "5m"), ("max-file", "2")].map(|(a, b)| (a.into(), b.into())).into();
     let id = start(&containers, wish).await;
     let deaf = containers.attach(id).await.unwrap();
@@ -267,7 +280,8 @@ async fn a_flood_of_output_and_a_deaf_listener_stop_nobody() {
     let sleeps = || {
         let pid = containers.inspect(id).unwrap().running().unwrap().pid;
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        let names = children.split_whitespace().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")));
+        let names =
+            children.split_whitespace().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")));
         names.flatten().any(|name| name.starts_with("sleep"))
     };
     tokio::time::timeout(Duration::from_secs(60), async {
