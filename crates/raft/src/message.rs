@@ -92,6 +92,31 @@ pub enum Body {
     },
 }
 
+impl Message {
+    /// Whether all numbers in it are ones that a log can reach. Whoever says others would only make us miscount.
+    pub(crate) fn is_plausible(&self) -> bool {
+        let Self { from: _, to: _, term, body } = self;
+        let numbers = match body {
+            Body::Append { previous, entries, commit } => {
+                let highest = entries.iter().map(|entry| entry.index.max(entry.term)).max();
+                [previous.index, previous.term, *commit, highest.unwrap_or(0)]
+            }
+            Body::Appended { index } => [*index, 0, 0, 0],
+            Body::AppendRejected { index, hint } => [*index, hint.index, hint.term, 0],
+            Body::Vote { ballot: _, last, by_transfer: _ } => [last.index, last.term, 0, 0],
+            Body::Snapshot(snapshot) => [snapshot.index, snapshot.term, 0, 0],
+            Body::Heartbeat { commit, context: _ } => [*commit, 0, 0, 0],
+            Body::ReadIndexKnown { index, context: _ } => [*index, 0, 0, 0],
+            Body::Voted { .. }
+            | Body::HeartbeatHeard { .. }
+            | Body::TransferLeader
+            | Body::TimeoutNow
+            | Body::ReadIndex { .. } => [0; 4],
+        };
+        numbers.into_iter().chain([*term]).all(|number| number < NUMBER_MAX)
+    }
+}
+
 /// An entry's place and reign, which together name it in all logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
@@ -109,3 +134,6 @@ pub enum Ballot {
     /// It only asks whether a real one would be won; nobody's reign changes.
     Pre,
 }
+
+/// Beyond any log: a million entries a second would take a hundred thousand years to get there.
+const NUMBER_MAX: u64 = 1 << 62;

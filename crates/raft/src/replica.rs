@@ -208,7 +208,7 @@ impl Replica {
 
     fn hear(&mut self, message: Message) {
         let Message { from, to, term: _, ref body } = message;
-        if to != self.config.id || from == self.config.id {
+        if to != self.config.id || from == self.config.id || !message.is_plausible() {
             return;
         }
         let is_timeless = matches!(body, Body::TransferLeader | Body::ReadIndex { .. });

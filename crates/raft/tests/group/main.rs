@@ -3,4 +3,5 @@
 mod alone;
 mod calm;
 mod cluster;
+mod garbage;
 mod storm;
