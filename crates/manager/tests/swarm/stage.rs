@@ -1,0 +1,175 @@
+//! A manager that serves in this process, founded as a daemon would.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::{Agent, AgentConfig, Credentials, Executor, NullExecutor};
+use control::leader::{Answer, Founding, Request};
+use model::cluster::{JoinTokens, RootCa};
+use model::node::{
+    Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeState, NodeStatus,
+};
+use model::{
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, ServiceId,
+    ServiceMode, ServiceSpec, TaskSpec,
+};
+use pki::{Authority, Issue, JoinToken, Key, Roots};
+use skep_manager::log::seal::{DataKey, Keys};
+use skep_manager::services::LogBroker;
+use skep_manager::{Manager, ManagerConfig, Services};
+use store::State;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// A manager that serves, and all that it began with.
+pub(crate) struct Swarm {
+    pub(crate) manager: Arc<Manager>,
+    pub(crate) addr: String,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) tokens: JoinTokens,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) logs: LogBroker,
+    pub(crate) serving: JoinSet<()>,
+    pub(crate) stop: oneshot::Sender<()>,
+}
+
+impl Swarm {
+    pub(crate) async fn found() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chance = host::chance::chance().unwrap();
+        let (founding, credentials) = founding(folder.path(), &mut chance);
+        let tokens = founding.cluster.root_ca.join_tokens.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        let config = ManagerConfig {
+            state_dir: folder.path().join("raft"),
+            raft_id: 1,
+            node_id: founding.node.id,
+            addr: addr.clone(),
+            keys: Keys::only(DataKey::new([7; 32])),
+            tick: Duration::from_millis(100),
+            messages: mpsc::channel(1).0,
+        };
+        let manager = Arc::new(Manager::start(config, Some(founding)).await.unwrap());
+        let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
+        let logs = LogBroker::default();
+        let services =
+            Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: logs.clone() };
+        let (stop, stopped) = oneshot::channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let receiver = tls.subscribe();
+            let stopped = async { drop(stopped.await) };
+            wire::channel::serve(listener, receiver, services.routes(), stopped).await.unwrap();
+        });
+        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, logs, serving, stop }
+    }
+
+    pub(crate) fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
+        self.agent_with(name, credentials, NullExecutor)
+    }
+
+    pub(crate) fn agent_with(&self, name: &str, credentials: &Credentials, executor: impl Executor) -> Agent {
+        let config = AgentConfig {
+            node_id: credentials.identity().subject.node_id().unwrap(),
+            state_dir: self.folder.path().join(name),
+            managers: vec![self.addr.clone()],
+            identity: credentials.subscribe(),
+            chance: host::chance::chance().unwrap(),
+        };
+        Agent::start(config, Arc::new(executor)).unwrap()
+    }
+
+    /// Creates a service of a hundred tasks.
+    pub(crate) async fn create_service(&self) -> ServiceId {
+        let container = model::ContainerSpec { image: "nothing".to_owned(), ..Default::default() };
+        let runtime = model::Runtime::Container(Box::new(container));
+        self.create(100, TaskSpec { runtime, ..TaskSpec::default() }).await
+    }
+
+    /// Creates a service of so many such tasks.
+    pub(crate) async fn create(&self, replicas: u64, task: TaskSpec) -> ServiceId {
+        let annotations = Annotations { name: "web".to_owned(), ..Annotations::default() };
+        let mode = ServiceMode::Replicated { replicas };
+        let spec = ServiceSpec { annotations, mode, task, ..ServiceSpec::default() };
+        match self.manager.ask().request(Request::CreateService(Box::new(spec))).await.unwrap() {
+            Answer::Service(service) => service.id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until the book is as wished.
+    pub(crate) async fn until(&self, wished: impl Fn(&State) -> bool) -> Arc<State> {
+        let mut book = self.manager.book().watch();
+        let reached = tokio::time::timeout(Duration::from_secs(20), book.wait_for(|state| wished(state)));
+        reached.await.expect("the swarm gets there").unwrap().clone()
+    }
+}
+
+fn founding(folder: &Path, chance: &mut Chance) -> (Founding, Credentials) {
+    let now = host::clock::now();
+    let authority = Authority::found(now, chance);
+    let (cluster_id, node_id) = (ClusterId::random(chance), NodeId::random(chance));
+    let key = Key::generate();
+    let expiry = Duration::from_secs(90 * 24 * 3600);
+    let issue = Issue { node: node_id, cluster: cluster_id, role: NodeRole::Manager, expiry };
+    let chain = authority.sign(&key.request(), issue, now, chance).unwrap();
+    let root = authority.certificate_pem().to_vec();
+    let roots = Roots::from_pem(&root).unwrap();
+    let credentials = Credentials::begin(folder, roots, (&chain, &key.to_file()), now).unwrap();
+    let root_ca = RootCa {
+        ca_key: authority.key_pem().to_vec(),
+        ca_cert_hash: pki::token::root_hash(&root),
+        join_tokens: JoinTokens {
+            worker: JoinToken::random(&root, chance).to_string(),
+            manager: JoinToken::random(&root, chance).to_string(),
+        },
+        ca_cert: root,
+        ..RootCa::default()
+    };
+    let annotations = Annotations { name: "default".to_owned(), ..Annotations::default() };
+    let cluster = Cluster {
+        id: cluster_id,
+        meta: Meta::default(),
+        spec: ClusterSpec { annotations, ..ClusterSpec::default() },
+        root_ca,
+        network_bootstrap_keys: Vec::new(),
+        encryption_key_lamport_clock: 0,
+        blacklisted_certificates: BTreeMap::new(),
+        unlock_keys: Vec::new(),
+        fips: false,
+        default_address_pool: Vec::new(),
+        subnet_size: 0,
+        vxlan_port: 0,
+    };
+    let status = IssuanceStatus { state: IssuanceState::Issued, err: String::new() };
+    let certificate = Certificate { role: NodeRole::Manager, status, ..Certificate::default() };
+    (Founding { cluster, node: node(node_id, NodeRole::Manager, certificate) }, credentials)
+}
+
+fn node(id: NodeId, role: NodeRole, certificate: Certificate) -> Node {
+    Node {
+        id,
+        meta: Meta::default(),
+        spec: NodeSpec {
+            annotations: Annotations::default(),
+            desired_role: role,
+            membership: Membership::Accepted,
+            availability: Availability::Active,
+        },
+        description: None,
+        status: NodeStatus::default(),
+        manager_status: None,
+        attachments: Vec::new(),
+        certificate,
+        role,
+        vxlan_port: 0,
+    }
+}
+
+pub(crate) fn is_ready(state: &State, node: NodeId) -> bool {
+    state.nodes.get(node).is_some_and(|node| node.status.state == NodeState::Ready)
+}
