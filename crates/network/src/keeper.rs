@@ -72,6 +72,8 @@ pub(crate) struct Keeper {
     ports: Ports,
     sandboxes: BTreeMap<String, Sandbox>,
     now: Now,
+    /// Something was done since everything was last in line.
+    changed: bool,
     resolver: Resolver,
     records: watch::Sender<Arc<Records>>,
     /// Answers that wait until everything is in line.
@@ -82,8 +84,8 @@ pub(crate) struct Keeper {
 enum Waiting {
     /// It is done, as well as it could be.
     Done(Answer<()>),
-    /// A published port must be open when its container starts, or there is no sandbox.
-    Published(Answer<Result<Sandbox, AttachError>>, Result<Box<Sandbox>, AttachError>),
+    /// A container starts when it hears this, so its name must be known by then, and its ports open.
+    Attached(Answer<Result<Sandbox, AttachError>>, Result<Box<Sandbox>, AttachError>),
 }
 
 /// The parts of the house the keeper talks to.
@@ -110,6 +112,7 @@ impl Keeper {
             ports: Ports::default(),
             sandboxes: BTreeMap::new(),
             now: Now::default(),
+            changed: true,
             resolver,
             records,
             waiting: Vec::new(),
@@ -133,7 +136,7 @@ impl Keeper {
             let more = (1..HANDFUL).map_while(|_| commands.try_recv().ok());
             let handful: Vec<_> = std::iter::once(first).chain(more).collect();
             let stopped = handful.into_iter().try_for_each(|command| self.handle(command));
-            let settled = self.settle();
+            let settled = if self.changed { self.settle() } else { Ok(()) };
             if let Err(error) = &settled {
                 tracing::warn!(%error, cause = %error.source, "this host's packet rules are not as they should be");
             }
@@ -149,11 +152,11 @@ impl Keeper {
     fn answer(&mut self, waiting: Waiting, settled: &Result<(), Kernel>) {
         match (waiting, settled) {
             (Waiting::Done(answer), _) => drop(answer.send(()).ok()),
-            (Waiting::Published(answer, Ok(sandbox)), Err(error)) => {
+            (Waiting::Attached(answer, Ok(sandbox)), Err(error)) if !sandbox.ports.is_empty() => {
                 self.detach(&sandbox.container);
                 drop(answer.send(Err(error.again().into())));
             }
-            (Waiting::Published(answer, outcome), _) => drop(answer.send(outcome.map(|sandbox| *sandbox))),
+            (Waiting::Attached(answer, outcome), _) => drop(answer.send(outcome.map(|sandbox| *sandbox))),
         }
     }
 
@@ -201,6 +204,7 @@ impl Keeper {
         if news.contains(&News::TableGone) {
             tracing::info!("somebody removed the packet rules; they are loaded again");
             self.now.ruleset = None;
+            self.changed = true;
         }
         if news.contains(&News::OtherFirewall) {
             uplink::open_forward(&self.bridge);
@@ -208,16 +212,11 @@ impl Keeper {
     }
 
     fn attach(&mut self, container: String, spec: SandboxSpec, answer: Answer<Result<Sandbox, AttachError>>) {
-        let published = !spec.ports.is_empty();
         let outcome = match self.sandboxes.get(&container).cloned() {
             Some(sandbox) => self.redescribe(sandbox, spec),
             None => self.make(container, spec),
         };
-        if published {
-            self.waiting.push(Waiting::Published(answer, outcome.map(Box::new)));
-        } else {
-            drop(answer.send(outcome));
-        }
+        self.waiting.push(Waiting::Attached(answer, outcome.map(Box::new)));
     }
 
     /// The wish for a sandbox has changed, in what can change while it lives.
@@ -258,6 +257,7 @@ impl Keeper {
         let sandbox = Sandbox { container, netns, interface, ports, standing: Standing::Aside, spec };
         let sockets = self.endpoints.attach(&sandbox).inspect_err(|_| {
             address.into_iter().for_each(|address| self.pool.take_back(address));
+            self.changed = true;
             self.now.bridge = None; // perhaps somebody removed it; it is made again if so
         });
         let sockets = sockets.map_err(Kernel::doing("making the sandbox"))?;
@@ -269,6 +269,7 @@ impl Keeper {
     fn keep(&mut self, sandbox: Sandbox) -> Result<Sandbox, AttachError> {
         let kept = self.memory.keep(&sandbox).map_err(Kernel::doing("remembering the sandbox"));
         self.sandboxes.insert(sandbox.container.clone(), sandbox.clone());
+        self.changed = true;
         Ok(kept.map(|()| sandbox)?)
     }
 
@@ -276,6 +277,7 @@ impl Keeper {
         let Some(sandbox) = self.sandboxes.get_mut(container) else { return };
         if sandbox.standing != standing {
             sandbox.standing = standing;
+            self.changed = true;
             if let Err(error) = self.memory.keep(sandbox) {
                 tracing::warn!(container, %error, "whether a container serves is not remembered over a restart");
             }
@@ -284,6 +286,7 @@ impl Keeper {
 
     fn detach(&mut self, container: &str) {
         let Some(sandbox) = self.sandboxes.remove(container) else { return };
+        self.changed = true;
         self.resolver.close(container);
         let unpinned = self.endpoints.detach(&sandbox.netns).and_then(|()| self.memory.forget(container));
         if let Err(error) = unpinned {
@@ -337,6 +340,7 @@ impl Keeper {
             self.perform(operation)?;
         }
         self.now.backends = wanted.backends;
+        self.changed = false;
         Ok(())
     }
 
@@ -409,4 +413,4 @@ impl Keeper {
 }
 
 /// So many commands are performed before everything is brought in line, at most: a limit to how long an answer waits.
-const HANDFUL: usize = 16;
+const HANDFUL: usize = 8;

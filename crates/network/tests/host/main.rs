@@ -158,8 +158,9 @@ fn a_services_address_leads_to_its_tasks() {
         assert_eq!(within(&one.netns, || call("10.0.1.2:80")), "ConnectionRefused");
         stage.serve("aaaaaaaaaaaa1");
         stage.serve("bbbbbbbbbbbb2");
-        let mut said = within(&one.netns, || [call("10.0.1.2:80"), call("10.0.1.2:80")]);
+        let mut said = within(&one.netns, || [(); 6].map(|()| call("10.0.1.2:80"))).to_vec();
         said.sort();
+        said.dedup();
         assert_eq!(said, ["one 172.17.0.1", "two 172.17.0.1"]);
         assert_eq!(
             stage.resolve(&one.netns, "web.").iter().map(ToString::to_string).collect::<Vec<_>>(),
