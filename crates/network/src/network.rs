@@ -60,6 +60,12 @@ impl Network {
         Ok(Self { commands })
     }
 
+    /// The network of a host that has none any more: every sandbox is refused. For daemons that shall not touch the
+    /// kernel, such as those of tests.
+    pub fn ended() -> Self {
+        Self { commands: mpsc::channel(1).0 }
+    }
+
     /// Makes a container's sandbox: its namespace, its address, its ports. If it has one, names and service are brought
     /// in line with the wish.
     ///

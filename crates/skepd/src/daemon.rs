@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use api::event::{Actor, Event};
+use network::Network;
+use runtime::container::Containers;
 use runtime::image::{Images, Removed, Uses};
 
 use crate::config::Config;
+use crate::connect::Connector;
 use crate::events::Events;
 use crate::standing::NodeHandle;
 
@@ -18,6 +21,12 @@ pub(crate) struct Daemon {
     pub(crate) id: String,
     /// Images.
     pub(crate) images: Images,
+    /// Containers and volumes.
+    pub(crate) containers: Containers,
+    /// Places of containers in the network.
+    pub(crate) network: Network,
+    /// Starts containers in their places.
+    pub(crate) connector: Connector,
     /// What this machine is in a swarm.
     pub(crate) node: NodeHandle,
     /// What happens.

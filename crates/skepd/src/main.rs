@@ -1,36 +1,83 @@
 //! The daemon: read, build, run, drain.
 
 mod config;
-#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod connect;
 mod daemon;
-#[allow(dead_code, reason = "main serves it as soon as the node is built")]
 mod events;
-#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod executor;
+mod house;
 mod http;
-#[allow(dead_code, reason = "main serves it as soon as the node is built")]
 mod machine;
-#[allow(dead_code, reason = "main serves it as soon as the node is built")]
+mod node;
+mod notify;
+mod pidfile;
 mod standing;
 
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
 use crate::config::Config;
+use crate::house::House;
+use crate::pidfile::PidFile;
 
 /// The exit code for wrong settings (`EX_USAGE`).
 const WRONG_CONFIG: u8 = 64;
+/// What a thread of the runtime needs: no recursion goes deep.
+const STACK_BYTES: usize = 1 << 20;
 
 fn main() -> ExitCode {
     let config = match Config::read() {
         Ok(Some(config)) => config,
-        Ok(None) => {
-            println!("the settings are good");
-            return ExitCode::SUCCESS;
-        }
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("skepd: {error:#}");
             return ExitCode::from(WRONG_CONFIG);
         }
     };
-    println!("{config:?}");
-    ExitCode::SUCCESS
+    log(&config);
+    match start(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("skepd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Our own words at the wished level; guests only warn.
+fn log(config: &Config) {
+    let ours = Targets::new().with_default(LevelFilter::WARN).with_target("skep", config.log_level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(ours)).init();
+}
+
+fn start(config: Config) -> Result<()> {
+    let _pidfile = PidFile::take(&config.pidfile)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
+    runtime.context("starting the runtime")?.block_on(run(config))
+}
+
+/// Builds the house, lives in it until a signal comes, and closes it again.
+async fn run(config: Config) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening to signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening to signals")?;
+    let notify = config.notify_socket.clone();
+    let house = House::build(config).await?;
+    notify::ready(notify.as_deref());
+    info!("ready");
+    tokio::select! {
+        _ = terminate.recv() => info!("asked to end"),
+        _ = interrupt.recv() => info!("asked to end"),
+    }
+    notify::stopping(notify.as_deref());
+    house.close().await;
+    Ok(())
 }

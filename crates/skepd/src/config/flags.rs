@@ -39,6 +39,9 @@ pub(super) struct Flags {
     /// Check all settings, then end
     #[arg(long)]
     pub(super) validate: bool,
+    /// Write the manual page
+    #[arg(long, hide = true)]
+    pub(super) man: bool,
     /// How much to log: error, warn, info, debug, trace
     #[arg(short, long, value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: String,

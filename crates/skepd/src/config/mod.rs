@@ -8,16 +8,24 @@ mod flags;
 mod listener;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use model::Driver;
 use model::spec::resources::GenericResource;
 
 use flags::Flags;
 pub(crate) use listener::{Listener, TlsFiles};
+
+/// The manual page of the daemon, out of its grammar.
+fn man_page() -> Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Flags::command()).render(&mut page)?;
+    Ok(page)
+}
 
 /// All settings, checked.
 #[derive(Clone, Debug)]
@@ -50,10 +58,12 @@ pub(crate) struct Config {
     pub(crate) log_driver: Driver,
     /// How many tasks are started or stopped at the same time; at least 1.
     pub(crate) task_parallelism: usize,
+    /// Where the service manager wants to be told how far the daemon is.
+    pub(crate) notify_socket: Option<PathBuf>,
 }
 
 impl Config {
-    /// Reads command line and file. `None` if checking them was all that was wanted.
+    /// Reads command line and file. `None` if something else was wanted than a daemon, and was done.
     ///
     /// Prints help or the fault and ends the program, as clap does, if the command line itself is wrong.
     pub(crate) fn read() -> Result<Option<Self>> {
@@ -62,9 +72,17 @@ impl Config {
             Ok(flags) => file::flags_with_file(flags, &words)?,
             Err(error) => error.exit(),
         };
+        if flags.man {
+            std::io::stdout().write_all(&man_page()?)?;
+            return Ok(None);
+        }
         let validate = flags.validate;
         let config = Self::try_from(flags)?;
-        Ok((!validate).then_some(config))
+        if validate {
+            println!("the settings are good");
+            return Ok(None);
+        }
+        Ok(Some(config))
     }
 }
 
@@ -80,6 +98,7 @@ impl TryFrom<Flags> for Config {
             pidfile,
             config_file: _,
             validate: _,
+            man: _,
             log_level,
             labels,
             generic_resources,
@@ -117,6 +136,7 @@ impl TryFrom<Flags> for Config {
             dns: dns.iter().map(|text| address(text)).collect::<Result<_>>()?,
             insecure_registries,
             log_driver: Driver { name: log_driver, options: log_options },
+            notify_socket: std::env::var_os("NOTIFY_SOCKET").map(PathBuf::from),
             task_parallelism: if task_parallelism == 0 { twice_the_processors() } else { task_parallelism },
         })
     }

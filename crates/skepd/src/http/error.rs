@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use model::Refusal;
 use runtime::container::ContainerError;
 use runtime::image::{ImageError, ImageErrorKind};
+use runtime::volume::VolumeError;
 
 use crate::http::respond;
 
@@ -70,11 +71,15 @@ impl From<ContainerError> for Refused {
         let status = match &error {
             ContainerError::NotFound(_)
             | ContainerError::ExecNotFound(_)
-            | ContainerError::VolumeNotFound(_) => 404,
+            | ContainerError::Volume(VolumeError::NotFound(_)) => 404,
             ContainerError::NameTaken { .. } | ContainerError::Conflict(_) => 409,
             ContainerError::Ambiguous(_) | ContainerError::Invalid(_) => 400,
             ContainerError::NotModified(_) => 304,
             ContainerError::Start { exit_code: 126 | 127, .. } => 400,
+            ContainerError::Volume(VolumeError::InUse { .. } | VolumeError::Different(_)) => 409,
+            ContainerError::Volume(VolumeError::Invalid(_)) => 400,
+            ContainerError::Volume(VolumeError::Driver(_)) => 404,
+            ContainerError::Volume(VolumeError::Machine { .. }) => 500,
             ContainerError::NotBuilt(_) => 501,
             ContainerError::ShuttingDown => 503,
             ContainerError::Start { .. }

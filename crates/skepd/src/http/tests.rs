@@ -15,6 +15,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Listener};
+use network::Network;
+use runtime::container::{Containers, RuntimeConfig};
+
+use crate::connect::Connector;
 use crate::daemon::Daemon;
 use crate::events::Events;
 use crate::http::{routes, server};
@@ -33,11 +37,16 @@ struct House {
 }
 
 impl House {
-    fn new() -> Self {
+    async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (standing, seen) = watch::channel(Standing::Inactive);
         let (commands, _commands) = mpsc::channel(1);
+        let containers = Containers::open(runtime_config(folder.path())).await.unwrap();
+        let network = Network::ended();
         let daemon = Arc::new(Daemon {
+            connector: Connector::new(containers.clone(), network.clone()),
+            containers,
+            network,
             config: config(folder.path()),
             id: "TEST".to_owned(),
             images: runtime::image::Images::open(folder.path()).unwrap(),
@@ -57,8 +66,8 @@ impl House {
     }
 
     /// A house whose machine is a manager; its leader answers everything with what the book has.
-    fn manager() -> Self {
-        let mut house = Self::new();
+    async fn manager() -> Self {
+        let mut house = Self::new().await;
         let (leader, mut questions) = Ask::new();
         let asked = Arc::clone(&house.asked);
         house._leader.spawn(async move {
@@ -118,6 +127,19 @@ fn config(folder: &std::path::Path) -> Config {
         insecure_registries: vec!["registry:5000".to_owned()],
         log_driver: Driver { name: "json-file".to_owned(), options: Default::default() },
         task_parallelism: 1,
+        notify_socket: None,
+    }
+}
+
+fn runtime_config(folder: &std::path::Path) -> RuntimeConfig {
+    RuntimeConfig {
+        data_root: folder.to_owned(),
+        exec_root: folder.to_owned(),
+        supervise: "/nowhere/skep-supervise".into(),
+        oci_runtime: None,
+        init: None,
+        seccomp_profile: None,
+        cgroup_parent: "/skep-test".to_owned(),
     }
 }
 
@@ -185,7 +207,7 @@ fn answer_to(request: Asked) -> Answer {
 
 #[tokio::test]
 async fn a_ping_says_version_system_and_swarm() {
-    let house = House::new();
+    let house = House::new().await;
     for method in ["GET", "HEAD"] {
         let request = Request::builder().method(method).uri("/_ping").body(Body::empty()).unwrap();
         let response = house.answer(request).await;
@@ -199,7 +221,7 @@ async fn a_ping_says_version_system_and_swarm() {
 
 #[tokio::test]
 async fn unknown_pages_versions_and_methods_are_refused() {
-    let house = House::new();
+    let house = House::new().await;
     let not_found = (404, "{\"message\":\"page not found\"}\n".to_owned());
     assert_eq!(house.ask("GET", "/v1.41/nope", "").await, not_found);
     assert_eq!(house.ask("PUT", "/v1.41/info", "").await, not_found);
@@ -212,7 +234,7 @@ async fn unknown_pages_versions_and_methods_are_refused() {
 
 #[tokio::test]
 async fn without_a_swarm_its_routes_say_why() {
-    let house = House::new();
+    let house = House::new().await;
     for path in ["/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs", "/nodes/x", "/tasks/x"] {
         let (status, text) = house.ask("GET", path, "").await;
         assert_eq!(status, 503, "{path}");
@@ -232,7 +254,7 @@ async fn without_a_swarm_its_routes_say_why() {
 /// Every line is refused with its status and words, and nobody is asked for anything.
 #[tokio::test]
 async fn wrong_requests_are_refused_by_field_and_change_nothing() {
-    let house = House::manager();
+    let house = House::manager().await;
     house.put(vec![Object::Service(Arc::new(service(1, "web"))), Object::Node(Arc::new(node(3, "a")))]);
     let create = "/services/create";
     let web = "/services/web/update?version=7";
@@ -379,7 +401,7 @@ fn container(more: &str) -> String {
 
 #[tokio::test]
 async fn wrong_headers_are_refused() {
-    let house = House::manager();
+    let house = House::manager().await;
     let request = |name: &str, value: &str| {
         Request::post("/services/create").header(name, value).body(Body::from(with(""))).unwrap()
     };
@@ -395,7 +417,7 @@ async fn wrong_headers_are_refused() {
 
 #[tokio::test]
 async fn objects_are_found_by_id_name_and_prefix() {
-    let house = House::manager();
+    let house = House::manager().await;
     let (web, api) = (service(1, "web"), service(2, "api"));
     house.put(vec![Object::Service(Arc::new(web.clone())), Object::Service(Arc::new(api))]);
     house.put(vec![Object::Node(Arc::new(node(3, "twin"))), Object::Node(Arc::new(node(4, "twin")))]);
@@ -416,7 +438,7 @@ async fn objects_are_found_by_id_name_and_prefix() {
 
 #[tokio::test]
 async fn lawful_wishes_reach_the_leader() {
-    let house = House::manager();
+    let house = House::manager().await;
     house.put(vec![Object::Service(Arc::new(service(1, "web")))]);
     let (status, text) = house.ask("POST", "/v1.41/services/create", &with(r#""name":"x""#)).await;
     assert_eq!(status, 201, "{text}");
@@ -434,7 +456,7 @@ async fn lawful_wishes_reach_the_leader() {
 
 #[tokio::test]
 async fn events_are_heard_until_their_end() {
-    let house = House::new();
+    let house = House::new().await;
     house.daemon.tell_image("pull", "a:latest", "sha256:1");
     house.daemon.tell_image("tag", "b:latest", "sha256:1");
     let filters = "%7B%22event%22%3A%5B%22tag%22%5D%7D";

@@ -1,0 +1,140 @@
+//! A membership at work: a manager, its door for other nodes, and an agent; or less of it on a worker.
+//!
+//! In: files that say how this node takes part, and for the first manager what the swarm begins with. Out: running
+//! shells, stopped together in reverse.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use agent::{Agent, AgentConfig};
+use anyhow::{Context, Result};
+use control::leader::Founding;
+use host::shutdown::Shutdown;
+use manager::keys::LogKeys;
+use manager::services::{LogBroker, Services};
+use manager::{Manager, ManagerConfig};
+use model::{Chance, Duration, NodeId};
+use pki::Identity;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use super::files::{Participation, SwarmFiles};
+use crate::executor::ContainerExecutor;
+
+/// The unit of heartbeats and elections between skep managers.
+const TICK: Duration = Duration::from_millis(100);
+/// Messages to other managers that may wait.
+const MESSAGES_WAITING_MAX: usize = 4_096;
+/// How long the door may take to close.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// A membership at work.
+pub(crate) struct Membership {
+    /// The manager.
+    pub(crate) manager: Manager,
+    /// Which node this is.
+    pub(crate) node_id: NodeId,
+    /// What others are told.
+    pub(crate) advertise: SocketAddr,
+    agent: Agent,
+    door: Shutdown,
+}
+
+/// What a membership starts with.
+pub(crate) struct Start<'a> {
+    /// What this node keeps.
+    pub(crate) files: &'a SwarmFiles,
+    /// How it takes part.
+    pub(crate) participation: Participation,
+    /// What the swarm begins with, on the first manager's first start.
+    pub(crate) founding: Option<Founding>,
+    /// Its hands.
+    pub(crate) executor: Arc<ContainerExecutor>,
+}
+
+impl Membership {
+    /// Starts everything: the manager, then its door, then the agent that speaks through it.
+    pub(crate) async fn start(start: Start<'_>) -> Result<Self> {
+        let Start { files, participation, founding, executor } = start;
+        let Participation { listen_addr, advertise_addr, raft_id } = participation;
+        let (identity, key) = files.identity(host::clock::now())?;
+        let node_id = identity.subject.node_id().context("the certificate names no node")?;
+        let keys = LogKeys::read(&key, None)?.context("the key file holds no key for the log")?;
+        let listener = listen(listen_addr).await?;
+
+        let config = ManagerConfig {
+            state_dir: files.raft(),
+            raft_id,
+            node_id,
+            addr: advertise_addr.to_string(),
+            keys: keys.for_log(),
+            tick: TICK,
+            messages: to_nobody(),
+        };
+        let manager = Manager::start(config, founding).await?;
+        executor.identify(identity.tls_info());
+        let door = Shutdown::new();
+        open_door(&door, &manager, listener, &identity)?;
+        let identity = watch::Sender::new(Arc::new(identity)).subscribe();
+
+        let agent = AgentConfig {
+            node_id,
+            state_dir: files.worker(),
+            managers: vec![local(listen_addr).to_string()],
+            identity,
+            chance: chance()?,
+        };
+        let agent = Agent::start(agent, executor).context("starting the agent")?;
+        Ok(Self { manager, node_id, advertise: advertise_addr, agent, door })
+    }
+
+    /// Stops everything, the agent first. Containers go on.
+    pub(crate) async fn stop(self) {
+        let Self { manager, node_id: _, advertise: _, agent, door } = self;
+        agent.stop().await;
+        if !door.finish(CLOSE_MAX).await {
+            warn!("some calls of other nodes did not end in time");
+        }
+        if !manager.stop().await {
+            warn!("the manager did not end in time");
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "listening on {address} for other nodes; another swarm node may run here, or give --listen-addr"
+        )
+    })
+}
+
+fn open_door(door: &Shutdown, manager: &Manager, listener: TcpListener, identity: &Identity) -> Result<()> {
+    let tls = watch::Sender::new(identity.server_tls()?).subscribe();
+    let services =
+        Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
+    let stop = door.token().clone();
+    door.spawn(async move {
+        let stopped = stop.clone().cancelled_owned();
+        match wire::channel::serve(listener, tls, services.routes(), stopped).await {
+            Ok(()) => info!("the door for other nodes is closed"),
+            Err(error) => warn!("the door for other nodes broke: {error}"),
+        }
+    });
+    Ok(())
+}
+
+/// Where this node itself reaches its own door.
+fn local(listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() { SocketAddr::new([127, 0, 0, 1].into(), listen.port()) } else { listen }
+}
+
+/// A group of one sends nothing; what is put in here is lost, as messages may be.
+fn to_nobody() -> mpsc::Sender<raft::Message> {
+    mpsc::channel(MESSAGES_WAITING_MAX).0
+}
+
+fn chance() -> Result<Chance> {
+    host::chance::chance().context("asking the kernel for chance")
+}

@@ -1,0 +1,4 @@
+//! The house stands: real daemons, real containers, the stock docker CLI.
+
+mod host;
+mod swarm;
