@@ -345,3 +345,98 @@ fn is_renewal_wished(told: &News, identity: &Identity) -> bool {
 fn has_wished_role(told: &News, identity: &Identity) -> bool {
     identity.subject.role() == Some(told.node.spec.desired_role)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ClusterId;
+    use model::node::NodeRole;
+    use pki::{Authority, Issue};
+
+    const LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+    /// An authority, and a node that it knows.
+    struct Swarm {
+        authority: Authority,
+        chance: Chance,
+        issue: Issue,
+    }
+
+    impl Swarm {
+        fn new() -> Self {
+            let mut chance = Chance::from_number(1);
+            let authority = Authority::found(host::clock::now(), &mut chance);
+            let (node, cluster) = (NodeId::random(&mut chance), ClusterId::random(&mut chance));
+            let issue = Issue { node, cluster, role: NodeRole::Worker, expiry: LIFE };
+            Self { authority, chance, issue }
+        }
+
+        fn sign(&mut self, key: &Key) -> Vec<u8> {
+            let now = host::clock::now();
+            self.authority.sign(&key.request(), self.issue, now, &mut self.chance).unwrap()
+        }
+
+        fn begin(&mut self, folder: &Path) -> Credentials {
+            let key = Key::generate();
+            let certificate = self.sign(&key);
+            let roots = Roots::from_pem(self.authority.certificate_pem()).unwrap();
+            Credentials::begin(folder, roots, (&certificate, &key.to_file()), host::clock::now()).unwrap()
+        }
+    }
+
+    #[test]
+    fn credentials_come_back_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Credentials::load(folder.path()).unwrap().is_none());
+        let begun = Swarm::new().begin(folder.path());
+        let loaded = Credentials::load(folder.path()).unwrap().unwrap();
+        assert_eq!(loaded.identity().certificate(), begun.identity().certificate());
+    }
+
+    #[test]
+    fn a_renewal_cut_off_anywhere_leaves_good_credentials() {
+        let mut swarm = Swarm::new();
+        let key = Key::generate();
+        let certificate = swarm.sign(&key);
+        for steps in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            let begun = swarm.begin(folder.path());
+            let before = begun.identity().certificate().clone();
+            if steps > 0 {
+                std::fs::write(folder.path().join(NEW_CERTIFICATE_FILE), &certificate).unwrap();
+            }
+            if steps > 1 {
+                begun.keep_key_file(&key.to_file()).unwrap();
+            }
+            let loaded = Credentials::load(folder.path()).unwrap().unwrap();
+            assert_eq!(*loaded.identity().certificate() == before, steps < 2, "after {steps} steps");
+            let again = Credentials::load(folder.path()).unwrap().unwrap();
+            assert_eq!(again.identity().certificate(), loaded.identity().certificate());
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        for name in [ROOT_FILE, CERTIFICATE_FILE, KEY_FILE] {
+            let folder = tempfile::tempdir().unwrap();
+            Swarm::new().begin(folder.path());
+            std::fs::write(folder.path().join(name), "garbage").unwrap();
+            assert!(Credentials::load(folder.path()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn roots_that_do_not_know_the_node_are_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = Swarm::new().begin(folder.path());
+        let before = credentials.identity().roots().pem().to_vec();
+        let other = Authority::found(host::clock::now(), &mut Chance::from_number(2));
+        assert!(credentials.trust(other.certificate_pem()).is_err());
+        assert!(credentials.trust(b"garbage").is_err());
+        assert_eq!(credentials.identity().roots().pem(), before);
+
+        let both = [before, other.certificate_pem().to_vec()].concat();
+        credentials.trust(&both).unwrap();
+        assert_eq!(Credentials::load(folder.path()).unwrap().unwrap().identity().roots().pem(), both);
+    }
+}

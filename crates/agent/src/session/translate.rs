@@ -56,3 +56,53 @@ pub(super) fn assignments(
 fn id<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Malformed> {
     text.parse().map_err(|_| Malformed::new(field, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{any, proptest};
+    use prost::Message;
+
+    fn change(item: Option<Item>, action: AssignmentAction) -> proto::AssignmentChange {
+        let assignment = Some(proto::Assignment { item });
+        proto::AssignmentChange { assignment, action: action.into() }
+    }
+
+    #[test]
+    fn what_is_removed_needs_nothing_but_an_id() {
+        let id = TaskId::random(&mut model::Chance::from_number(1));
+        let task = proto::Task { id: id.to_string(), ..Default::default() };
+        let message = proto::AssignmentsMessage {
+            r#type: assignments_message::Type::Incremental.into(),
+            changes: vec![change(Some(Item::Task(task)), AssignmentAction::Remove)],
+            ..Default::default()
+        };
+        match assignments(message, &Dependencies::default()).unwrap() {
+            Input::Assigned { updated, removed } => assert_eq!((updated, removed), (Vec::new(), vec![id])),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_name() {
+        let task = proto::Task { id: "short".to_owned(), ..Default::default() };
+        for item in [None, Some(Item::Task(task)), Some(Item::Secret(proto::Secret::default()))] {
+            let changes = vec![change(item, AssignmentAction::Update)];
+            let message = proto::AssignmentsMessage { changes, ..Default::default() };
+            assert!(assignments(message, &Dependencies::default()).is_err());
+        }
+        assert!(news(proto::SessionMessage::default()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn noise_topples_nothing(bytes in any::<Vec<u8>>()) {
+            if let Ok(message) = proto::AssignmentsMessage::decode(bytes.as_slice()) {
+                let _ = assignments(message, &Dependencies::default());
+            }
+            if let Ok(message) = proto::SessionMessage::decode(bytes.as_slice()) {
+                let _ = news(message);
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Credentials, Dependencies, Executor, LogLine, LogStream, LogWish, NullExecutor};
+use control::leader::Request;
 use control::worker::{Done, Failure};
 use model::node::{Availability, NodeDescription, NodeRole};
 use model::{Chance, Node, Task, TaskState, Timestamp};
@@ -105,9 +106,7 @@ async fn list_nodes(addr: &str, tls: Arc<rustls::ClientConfig>) -> Result<Vec<pr
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_list_what_they_created_and_never_see_secrets() {
     let swarm = Swarm::found().await;
-    let tls = swarm.credentials.identity().client_tls().unwrap();
-    let channel = wire::channel::connect(&swarm.addr, wire::channel::MANAGER_NAME, tls).await.unwrap();
-    let mut control = ControlClient::new(channel);
+    let mut control = ControlClient::new(swarm.channel(&swarm.credentials.identity()).await);
     let clusters = control.list_clusters(proto::ListClustersRequest::default()).await.unwrap();
     let cluster = clusters.into_inner().clusters.remove(0);
     let root = cluster.root_ca.unwrap();
@@ -123,10 +122,8 @@ async fn users_list_what_they_created_and_never_see_secrets() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watcher_hears_what_happens() {
     let swarm = Swarm::found().await;
-    let tls = swarm.credentials.identity().client_tls().unwrap();
-    let channel = wire::channel::connect(&swarm.addr, wire::channel::MANAGER_NAME, tls).await.unwrap();
     let entry = |kind: &str| proto::watch_request::WatchEntry { kind: kind.to_owned(), ..Default::default() };
-    let mut watch = WatchClient::new(channel);
+    let mut watch = WatchClient::new(swarm.channel(&swarm.credentials.identity()).await);
     let wrong = proto::WatchRequest { entries: vec![entry("dog")], ..Default::default() };
     assert_eq!(watch.watch(wrong).await.unwrap_err().code(), tonic::Code::InvalidArgument);
 
@@ -221,4 +218,52 @@ async fn what_tasks_write_finds_its_reader() {
     }
     assert!(swarm.logs.subscribe(&state, Default::default(), Default::default()).is_err());
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_renews_its_certificate_until_it_is_removed() {
+    let swarm = Swarm::found().await;
+    let folder = swarm.folder.path().join("joiner");
+    let joined = Credentials::join(&folder, &swarm.addr, &swarm.tokens.worker, Availability::Active);
+    let joined = joined.await.unwrap();
+    let mut key = joined.key_file().unwrap();
+    key.headers.insert("kek-version".to_owned(), "7".to_owned());
+    joined.keep_key_file(&key).unwrap();
+
+    let before = joined.identity();
+    let me = before.subject.node_id().unwrap();
+    joined.renew(swarm.channel(&before).await).await.unwrap();
+    assert_eq!(joined.identity().subject, before.subject);
+    assert_ne!(joined.identity().certificate(), before.certificate());
+    assert_eq!(joined.key_file().unwrap().headers, key.headers);
+
+    let remove = Request::RemoveNode { id: me, force: true };
+    swarm.manager.ask().request(remove).await.unwrap();
+    let refused = joined.renew(swarm.channel(&joined.identity()).await).await.unwrap_err();
+    let words = format!("Permission denied: node {me} was removed from swarm");
+    assert!(refused.to_string().ends_with(&words), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_requests_are_refused_and_change_nothing() {
+    let swarm = Swarm::found().await;
+    let mut control = ControlClient::new(swarm.channel(&swarm.credentials.identity()).await);
+    let index = swarm.manager.book().state().index;
+    let container = proto::task_spec::Runtime::Container(Default::default());
+    let restart = proto::RestartPolicy { condition: 9, ..Default::default() };
+    let task = |restart| proto::TaskSpec { runtime: Some(container.clone()), restart, ..Default::default() };
+    let spec = |task| proto::ServiceSpec { task: Some(task), ..Default::default() };
+    let replicated = proto::service_spec::Mode::Replicated(proto::ReplicatedService { replicas: 1 });
+    let nameless = proto::ServiceSpec { mode: Some(replicated), ..spec(task(None)) };
+    for (spec, words) in [
+        (None, "invalid argument"),
+        (Some(spec(proto::TaskSpec::default())), "task.runtime cannot be \"absent\""),
+        (Some(spec(task(Some(restart)))), "task.restart.condition cannot be \"9\""),
+        (Some(spec(task(None))), "mode cannot be \"absent\""),
+        (Some(nameless), "meta: name must be provided"),
+    ] {
+        let refused = control.create_service(proto::CreateServiceRequest { spec }).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (tonic::Code::InvalidArgument, words));
+    }
+    assert_eq!(swarm.manager.book().state().index, index);
 }

@@ -15,7 +15,7 @@ use model::{
     Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, ServiceId,
     ServiceMode, ServiceSpec, TaskSpec,
 };
-use pki::{Authority, Issue, JoinToken, Key, Roots};
+use pki::{Authority, Identity, Issue, JoinToken, Key, Roots};
 use skep_manager::log::seal::{DataKey, Keys};
 use skep_manager::services::LogBroker;
 use skep_manager::{Manager, ManagerConfig, Services};
@@ -23,6 +23,7 @@ use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 /// A manager that serves, and all that it began with.
 pub(crate) struct Swarm {
@@ -81,6 +82,12 @@ impl Swarm {
             chance: host::chance::chance().unwrap(),
         };
         Agent::start(config, Arc::new(executor)).unwrap()
+    }
+
+    /// A way to call the manager as this node.
+    pub(crate) async fn channel(&self, identity: &Identity) -> Channel {
+        let tls = identity.client_tls().unwrap();
+        wire::channel::connect(&self.addr, wire::channel::MANAGER_NAME, tls).await.unwrap()
     }
 
     /// Creates a service of a hundred tasks.
