@@ -3,7 +3,7 @@
 //! Each handler says who may call, what is meant, who decides, and how it is answered. Reads come from this
 //! manager's book; changes go to the leader. Nothing is decided here.
 
-mod authority;
+mod ca;
 mod control;
 mod dispatcher;
 mod guard;
@@ -54,7 +54,7 @@ impl Services {
     pub fn routes(self) -> Routes {
         let Self { ask, book, logs } = self;
         let guard = Guard::new(book.clone());
-        let authority = authority::Authority::new(guard.clone(), ask.clone(), book.clone());
+        let ca = ca::CertificateAuthority::new(guard.clone(), ask.clone(), book.clone());
         let dispatcher = dispatcher::Dispatcher::new(guard.clone(), ask.clone());
         let control = control::Control::new(guard.clone(), ask.clone(), book.clone());
         let resource = resource::ResourceAllocator::new(guard.clone(), ask);
@@ -62,8 +62,8 @@ impl Services {
         let membership = membership::Membership::new(guard.clone());
         let mut routes = Routes::builder();
         routes
-            .add_service(CaServer::new(authority.clone()))
-            .add_service(NodeCaServer::new(authority))
+            .add_service(CaServer::new(ca.clone()))
+            .add_service(NodeCaServer::new(ca))
             .add_service(DispatcherServer::new(dispatcher))
             .add_service(ControlServer::new(control))
             .add_service(ResourceAllocatorServer::new(resource))

@@ -5,6 +5,7 @@
 //! noun. Out: the noun, or [`Malformed`] with the path of the field. Rules of the swarm are not judged here.
 
 mod cluster;
+mod config;
 mod container;
 mod endpoint;
 mod extension;

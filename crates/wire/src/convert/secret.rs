@@ -1,6 +1,5 @@
-//! Secrets and configs: bytes for tasks.
+//! Secrets: bytes that only reach the tasks they are for.
 
-use model::config::{Config, ConfigSpec};
 use model::secret::{Secret, SecretSpec};
 
 use super::twins;
@@ -8,5 +7,3 @@ use crate::proto;
 
 twins!(Secret, proto::Secret { id, meta!, spec!, internal, });
 twins!(SecretSpec, proto::SecretSpec { annotations!, data, templating, driver, });
-twins!(Config, proto::Config { id, meta!, spec!, });
-twins!(ConfigSpec, proto::ConfigSpec { annotations!, data, templating, });

@@ -14,13 +14,13 @@ use crate::ask::Ask;
 
 /// Both services.
 #[derive(Clone, Debug)]
-pub(super) struct Authority {
+pub(super) struct CertificateAuthority {
     guard: Guard,
     ask: Ask,
     book: Book,
 }
 
-impl Authority {
+impl CertificateAuthority {
     pub(super) fn new(guard: Guard, ask: Ask, book: Book) -> Self {
         Self { guard, ask, book }
     }
@@ -46,7 +46,7 @@ impl Authority {
 }
 
 #[tonic::async_trait]
-impl ca_server::Ca for Authority {
+impl ca_server::Ca for CertificateAuthority {
     async fn get_root_ca_certificate(
         &self,
         _: Request<proto::GetRootCaCertificateRequest>,
@@ -72,7 +72,7 @@ impl ca_server::Ca for Authority {
 }
 
 #[tonic::async_trait]
-impl node_ca_server::NodeCa for Authority {
+impl node_ca_server::NodeCa for CertificateAuthority {
     async fn issue_node_certificate(
         &self,
         request: Request<proto::IssueNodeCertificateRequest>,
