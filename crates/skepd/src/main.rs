@@ -16,8 +16,9 @@ mod standing;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -60,9 +61,19 @@ fn log(config: &Config) {
 
 fn start(config: Config) -> Result<()> {
     let _pidfile = PidFile::take(&config.pidfile)?;
+    raise_file_limit();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     runtime.context("starting the runtime")?.block_on(run(config))
+}
+
+/// Each container and each client needs a few file descriptors; what the kernel grants is taken.
+fn raise_file_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, most, most)
+    {
+        warn!("the bound of open files stays as it is: {error}");
+    }
 }
 
 /// Builds the house, lives in it until a signal comes, and closes it again.

@@ -38,8 +38,24 @@ impl Drop for PidFile {
     }
 }
 
-/// True if that process runs the same program as this one.
+/// True if that process runs the same program as this one. One that has ended and waits for its parent runs none.
 fn is_daemon(pid: u32) -> bool {
-    let name = |pid: &str| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
-    pid != std::process::id() && name(&pid.to_string()).is_some_and(|other| Some(other) == name("self"))
+    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    pid != std::process::id() && program(&pid.to_string()).is_some_and(|other| Some(other) == program("self"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leftover_of_a_dead_daemon_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        fs::write(&path, "4194305").unwrap();
+        let taken = PidFile::take(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), std::process::id().to_string());
+        drop(taken);
+        assert!(!path.exists());
+    }
 }

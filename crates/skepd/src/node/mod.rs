@@ -15,6 +15,7 @@ use api::ApiError;
 use api::swarm::{InitRequest, Peer};
 use control::leader::Founding;
 use host::clock;
+use manager::Failure;
 use manager::keys::LogKeys;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,10 @@ impl Node {
             let command = tokio::select! {
                 () = stop.cancelled() => break,
                 command = self.commands.recv() => command,
+                failure = failure_of(self.membership.as_ref()) => {
+                    self.fail(failure).await;
+                    continue;
+                }
             };
             match command {
                 Some(command) => self.obey(command).await,
@@ -160,12 +165,31 @@ impl Node {
         forgotten.map_err(|error| ApiError::internal(format!("forgetting the swarm: {error}")))
     }
 
+    /// Ends a membership whose manager can do no more. Its containers go on, and what is on disk is right.
+    async fn fail(&mut self, failure: Failure) {
+        if let Some(membership) = self.membership.take() {
+            membership.stop().await;
+        }
+        self.broken(
+            &anyhow::Error::new(failure)
+                .context("the manager has ended; mend what it says and restart skepd"),
+        );
+    }
+
     /// Says that this machine is a member that cannot work, and why.
     fn broken(&self, error: &anyhow::Error) {
         error!("taking part in the swarm: {error:#}");
         let text = format!("{error:#}");
         let why = if text.contains("has expired") { CERTIFICATE_EXPIRED.to_owned() } else { text };
         self.standing.send_replace(Standing::Broken(Facts::default(), why));
+    }
+}
+
+/// Ends when the manager can do no more.
+async fn failure_of(membership: Option<&Membership>) -> Failure {
+    match membership {
+        Some(membership) => membership.manager.failure().await,
+        None => std::future::pending().await,
     }
 }
 
