@@ -16,6 +16,8 @@ pub const MEMORY_BYTES_MIN: i64 = 4 << 20;
 pub const NANO_CPUS_MIN: i64 = 1_000_000;
 /// Bytes of one encoded log entry: stock managers accept no more (`raft.md` section 4).
 pub const ENTRY_BYTES_MAX: usize = 1_572_864;
+/// Bytes after which nothing more is drafted: leaves room in the entry for one object of the largest kind.
+pub const DRAFT_BYTES_MAX: usize = ENTRY_BYTES_MAX / 4;
 /// Changes in one log entry: keeps a round short; what does not fit stays on the agenda.
 pub const ENTRY_CHANGES_MAX: usize = 2_000;
 /// Requests that wait for the entry in flight: beyond it askers are told to come back.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use model::limits::ENTRY_CHANGES_MAX;
+use model::limits::{DRAFT_BYTES_MAX, ENTRY_CHANGES_MAX};
 use model::{Timestamp, Version};
 
 use crate::change::Change;
@@ -22,6 +22,8 @@ pub struct Draft {
     now: Timestamp,
     changes: Vec<Option<Change>>,
     places: BTreeMap<(Kind, String), usize>,
+    /// Roughly the bytes of the changes.
+    weight: usize,
 }
 
 impl Deref for Draft {
@@ -36,7 +38,7 @@ impl Draft {
     /// A draft upon this state. Objects it touches are stamped with the state's index and with `now`.
     pub fn of(state: &State, now: Timestamp) -> Self {
         let base = Version { index: state.index };
-        Self { next: state.clone(), base, now, changes: Vec::new(), places: BTreeMap::new() }
+        Self { next: state.clone(), base, now, changes: Vec::new(), places: BTreeMap::new(), weight: 0 }
     }
 
     /// The time at which it is written.
@@ -61,7 +63,16 @@ impl Draft {
 
     /// True if nothing more should be added: what does not fit waits for the next draft.
     pub fn is_full(&self) -> bool {
-        self.places.len() >= ENTRY_CHANGES_MAX
+        self.places.len() >= ENTRY_CHANGES_MAX || self.weight >= DRAFT_BYTES_MAX
+    }
+
+    /// True if this object may be drafted: because there is room, or because it is drafted already.
+    pub fn takes<T: Stored>(&self, object: &Arc<T>) -> bool {
+        if !self.is_full() {
+            return true;
+        }
+        let object = T::into_object(Arc::clone(object));
+        self.places.contains_key(&(object.kind(), object.id()))
     }
 
     /// Adds a new object.
@@ -117,11 +128,13 @@ impl Draft {
     fn note(&mut self, change: Change) {
         let key = (change.object().kind(), change.object().id());
         let Some(&place) = self.places.get(&key) else {
+            self.weight += change.weight();
             self.places.insert(key, self.changes.len());
             self.changes.push(Some(change));
             return;
         };
         let earlier = self.changes[place].take();
+        self.weight -= earlier.as_ref().map_or(0, Change::weight);
         self.changes[place] = match (earlier, change) {
             (Some(Change::Create(_)), Change::Update(object)) => Some(Change::Create(object)),
             (Some(Change::Create(_)), Change::Remove(_)) => {
@@ -130,6 +143,7 @@ impl Draft {
             }
             (_, change) => Some(change),
         };
+        self.weight += self.changes[place].as_ref().map_or(0, Change::weight);
     }
 }
 

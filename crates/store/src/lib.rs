@@ -8,6 +8,7 @@ mod draft;
 mod object;
 mod state;
 mod table;
+mod weight;
 
 pub use change::{Change, Event};
 pub use draft::Draft;

@@ -14,6 +14,10 @@ use super::services::{ingress, needs_ingress, network};
 pub(super) fn run(draft: &mut Draft, pools: &mut Pools) {
     for id in std::mem::take(&mut pools.waiting.tasks) {
         let Some(task) = draft.tasks.get(id).filter(|task| is_new(task)).cloned() else { continue };
+        if !draft.takes(&task) {
+            pools.waiting.tasks.insert(id);
+            continue;
+        }
         let service = task.service_id.and_then(|id| draft.services.get(id)).cloned();
         match allocate(draft, pools, &task, service.as_deref()) {
             Ok(networks) => become_pending(draft, pools, task, networks, service.as_deref()),

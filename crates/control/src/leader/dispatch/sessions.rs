@@ -146,7 +146,9 @@ impl Sessions {
 
     /// Writes down that nodes are ready, and what they say of themselves.
     pub(super) fn draft(&mut self, draft: &mut Draft, cx: &mut Cx<'_>) {
-        for mut opening in std::mem::take(&mut self.asking) {
+        let mut asking = std::mem::take(&mut self.asking).into_iter();
+        while !draft.is_full() {
+            let Some(mut opening) = asking.next() else { break };
             if let Some(node) = draft.nodes.get(opening.node) {
                 let status = NodeStatus {
                     state: NodeState::Ready,
@@ -164,6 +166,7 @@ impl Sessions {
             opening.session.get_or_insert_with(|| SessionId::random(cx.chance));
             self.drafted.push(opening);
         }
+        self.asking = asking.collect();
     }
 
     /// The sessions whose nodes are ready in the book now.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use model::limits::ENTRY_CHANGES_MAX;
 use model::volume::VolumePublishState;
 use model::{NodeId, Refusal, RefusalKind, Task, TaskId, TaskStatus, Volume, VolumeId};
 use store::{Draft, State};
@@ -61,7 +60,7 @@ impl Statuses {
 
     /// Writes down what was said, as much as fits into one entry.
     pub(super) fn draft(&mut self, draft: &mut Draft, me: Option<NodeId>) {
-        while draft.len() < ENTRY_CHANGES_MAX {
+        while !draft.is_full() {
             let Some((id, status)) = self.waiting.pop_first() else { break };
             draft_status(draft, id, status, me);
         }

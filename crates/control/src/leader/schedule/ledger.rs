@@ -112,6 +112,11 @@ impl Ledger {
         std::mem::take(&mut self.waiting)
     }
 
+    /// The task is to be looked at in the next round: the draft has no room for it.
+    pub(super) fn wait(&mut self, task: TaskId) {
+        self.waiting.insert(task);
+    }
+
     /// The task has no place now.
     pub(super) fn cannot_place(&mut self, task: TaskId) {
         self.unplaceable.insert(task);

@@ -40,6 +40,7 @@ pub fn run(draft: &mut Draft, ledger: &mut Ledger, cx: &Cx<'_>) {
     for id in ledger.take_waiting() {
         let Some(task) = draft.tasks.get(id).filter(|task| is_waiting(task)) else { continue };
         match task.node_id {
+            Some(_) if !draft.takes(task) => ledger.wait(id),
             Some(node) => confirm(draft, ledger, Arc::clone(task), node),
             None => groups.entry(group(task)).or_default().push(Arc::clone(task)),
         }
@@ -71,6 +72,10 @@ fn place(draft: &mut Draft, ledger: &mut Ledger, tasks: Vec<Arc<Task>>) {
     let mut places = Places::of(ledger, &wish);
     let mut unplaced = Vec::new();
     for task in tasks {
+        if !draft.takes(&task) {
+            ledger.wait(task.id);
+            continue;
+        }
         match places.next(ledger, &wish) {
             Some(node) => assign(draft, ledger, (task, node), &wish, "scheduler assigned task to node"),
             None => unplaced.push(task),
@@ -83,7 +88,10 @@ fn place(draft: &mut Draft, ledger: &mut Ledger, tasks: Vec<Arc<Task>>) {
     let err =
         if why.is_empty() { "no suitable node".to_owned() } else { format!("no suitable node ({why})") };
     for task in unplaced {
-        explain(draft, ledger, &task, &err);
+        match draft.takes(&task) {
+            true => explain(draft, ledger, &task, &err),
+            false => ledger.wait(task.id),
+        }
     }
 }
 
