@@ -98,7 +98,9 @@ fn root_tests() -> Result<()> {
 
 fn fuzz() -> Result<()> {
     let mut words = Command::new("cargo");
-    words.args(["test", "--workspace", "--locked", "garbage"]).env("PROPTEST_CASES", "200000");
+    words
+        .args(["test", "--workspace", "--locked", "--", "garbage", "topple", "harm", "noise"])
+        .env("PROPTEST_CASES", "200000");
     finish(&mut words)
 }
 
