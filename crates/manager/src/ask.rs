@@ -12,6 +12,7 @@ use model::{Duration, NodeId, Refusal, RefusalKind, SessionId, TaskId, TaskStatu
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
+use crate::log::writer::Room;
 use crate::replica::Leadership;
 
 /// Where the answer to one question goes.
@@ -85,6 +86,7 @@ pub struct Listening {
 pub struct Ask {
     questions: mpsc::Sender<Question>,
     leadership: watch::Receiver<Leadership>,
+    room: watch::Receiver<Room>,
     /// How long nobody may lead before it is said so.
     patience: Duration,
 }
@@ -92,17 +94,19 @@ pub struct Ask {
 impl Ask {
     /// A way to a leader who always leads, and the end where its questions come out.
     pub fn new() -> (Self, mpsc::Receiver<Question>) {
-        Self::led(watch::Sender::new(Leadership::Here).subscribe(), Duration::ZERO)
+        let leadership = watch::Sender::new(Leadership::Here).subscribe();
+        Self::led(leadership, watch::Sender::default().subscribe(), Duration::ZERO)
     }
 
     /// A way to a leader while it leads, and the end where its questions come out. Nobody may lead for as long as
     /// `patience` before it is said so.
-    pub fn led(
+    pub(crate) fn led(
         leadership: watch::Receiver<Leadership>,
+        room: watch::Receiver<Room>,
         patience: Duration,
     ) -> (Self, mpsc::Receiver<Question>) {
         let (questions, receiver) = mpsc::channel(QUESTIONS_MAX);
-        (Self { questions, leadership, patience }, receiver)
+        (Self { questions, leadership, room, patience }, receiver)
     }
 
     /// Who leads, now and whenever it changes.
@@ -115,7 +119,12 @@ impl Ask {
     /// # Errors
     /// If the leader says no, or there is none.
     pub async fn request(&self, request: Request) -> Result<Answer, Refusal> {
-        self.put(|reply| Question::Request(request, reply)).await
+        let mut room = self.room();
+        tokio::select! {
+            biased;
+            Ok(_) = room.wait_for(|room| *room == Room::None) => Err(disk_full()),
+            answer = self.put(|reply| Question::Request(request, reply)) => answer,
+        }
     }
 
     /// Opens a node's session.
@@ -180,6 +189,11 @@ impl Ask {
         let _ = self.questions.try_send(Question::Closed(node, session));
     }
 
+    /// Whether the manager's disk has room, now and whenever that changes.
+    pub(crate) fn room(&self) -> watch::Receiver<Room> {
+        self.room.clone()
+    }
+
     async fn put(&self, question: impl FnOnce(Reply) -> Question) -> Result<Answer, Refusal> {
         let answered = async {
             self.find_leader().await?;
@@ -214,6 +228,12 @@ fn elsewhere() -> Refusal {
 
 fn interrupted() -> Refusal {
     Refusal::new(RefusalKind::Unavailable, "the leader was lost before it could answer")
+}
+
+fn disk_full() -> Refusal {
+    let message = "the manager's disk is full: nothing can be changed until there is room, though what was already \
+                   asked may be done then";
+    Refusal::new(RefusalKind::Unavailable, message)
 }
 
 fn timed_out() -> Refusal {

@@ -149,8 +149,10 @@ impl Manager {
 
         let done = orders.clone();
         // If the pump has ended, nobody needs to know any more.
-        let writer = Writer::start(log, move |written| drop(done.blocking_send(Order::Written(written))))?;
-        let (ask, questions) = Ask::led(leadership.subscribe(), patience);
+        let room = watch::Sender::default();
+        let (ask, questions) = Ask::led(leadership.subscribe(), room.subscribe(), patience);
+        let writer =
+            Writer::start(log, room, move |written| drop(done.blocking_send(Order::Written(written))))?;
         let manager = Self {
             ask,
             reader: book.reader(),

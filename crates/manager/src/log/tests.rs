@@ -9,6 +9,7 @@ use raft::{ConfChange, ConfChangeKind, ConfState, Entry, HardState, Payload, Per
 
 use super::seal::{DataKey, Keys};
 use super::{Log, LogError};
+use crate::tests::SmallDisk;
 
 fn keys() -> Keys {
     Keys::only(DataKey::new([42; 32]))
@@ -259,25 +260,6 @@ fn a_new_key_takes_over() {
     drop(log);
     let (_, stored) = Log::open(folder.path(), Keys::only(DataKey::new([1; 32]))).unwrap();
     assert_eq!(stored.entries, [entry(2, 2, "new")]);
-}
-
-/// A file system with room for eight mebibytes.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let nothing = None::<&str>;
-        let size = Some("size=8m");
-        nix::mount::mount(nothing, folder.path(), Some("tmpfs"), nix::mount::MsFlags::empty(), size).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        nix::mount::umount2(self.0.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
-    }
 }
 
 #[test]

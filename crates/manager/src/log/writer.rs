@@ -1,6 +1,6 @@
 //! The thread that owns the log, so that no other ever waits for the disk.
 //!
-//! In: writes, in order. Out: a call to `done` after each. A full disk makes it wait and try again; anything
+//! In: writes, in order. Out: a call to `done` after each. A full disk makes it say so, wait and try again; anything
 //! else ends it, for what a broken disk has kept cannot be known.
 
 use std::sync::mpsc;
@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use model::Duration;
 use raft::{Index, Persist, Snapshot};
+use tokio::sync::watch;
 
 use super::{Log, LogError};
 
@@ -36,6 +37,16 @@ pub(crate) enum Written {
     Broken(LogError),
 }
 
+/// Whether the disk has room for what is to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// As far as is known.
+    #[default]
+    Enough,
+    /// A write waits until there is.
+    None,
+}
+
 /// The thread, and the way to it.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -44,12 +55,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `done` is called on it, and ends it by saying so.
-    pub(crate) fn start(mut log: Log, done: impl Fn(Written) + Send + 'static) -> std::io::Result<Self> {
+    /// Starts the thread. `done` is called on it after each write, and `room` says whether the disk has any.
+    pub(crate) fn start(
+        mut log: Log,
+        room: watch::Sender<Room>,
+        done: impl Fn(Written) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (writes, received) = mpsc::channel();
         let run = move || {
             for write in received {
-                let written = log.carry_out(&write);
+                let written = log.carry_out(&write, &room);
                 let is_broken = matches!(written, Written::Broken(_));
                 done(written);
                 if is_broken {
@@ -78,8 +93,7 @@ impl Writer {
 }
 
 impl Log {
-    fn carry_out(&mut self, write: &Write) -> Written {
-        let mut warned = false;
+    fn carry_out(&mut self, write: &Write, room: &watch::Sender<Room>) -> Written {
         loop {
             let result = match write {
                 Write::Persist(persist) => self.persist(persist).map(|()| Written::Persisted(persist.number)),
@@ -88,9 +102,12 @@ impl Log {
                 }
             };
             match result {
-                Ok(written) => return written,
+                Ok(written) => {
+                    room.send_if_modified(|room| std::mem::take(room) == Room::None);
+                    return written;
+                }
                 Err(error @ LogError::Full { .. }) => {
-                    if !std::mem::replace(&mut warned, true) {
+                    if room.send_replace(Room::None) == Room::Enough {
                         tracing::error!(%error);
                     }
                     thread::sleep(FULL_PAUSE); // Nothing tells when there is room again.

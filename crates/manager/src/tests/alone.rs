@@ -8,8 +8,9 @@ use control::leader::Request;
 use model::{Refusal, RefusalKind};
 
 use crate::Failure;
+use crate::log::writer::Room;
 
-use super::{create, manager, request, until_led};
+use super::{SmallDisk, create, manager, request, until_led};
 
 /// What a machine that falls now leaves on its disk.
 fn fallen(folder: &Path) -> tempfile::TempDir {
@@ -131,4 +132,30 @@ async fn a_panic_is_not_passed_over() {
     let asked = manager.ask().request(Request::RemoveConfig(config.id)).await;
     assert_eq!(asked.unwrap_err().kind, RefusalKind::Unavailable);
     assert!(matches!(manager.failure().await, Failure::Panic));
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_full_disk_is_told_at_once_and_forgotten_when_there_is_room() {
+    let disk = SmallDisk::new();
+    let (folder, ballast) = (disk.0.path().join("raft"), disk.0.path().join("ballast"));
+    let manager = manager(&folder).await;
+    let one = create(&manager, "one").await;
+    let filled = fs::write(&ballast, vec![1; 16 << 20]);
+    assert!(filled.is_err(), "the ballast takes all the room there is");
+
+    // What was written ahead takes some more.
+    let refusal = loop {
+        if let Err(refusal) = manager.ask().request(request(&"x".repeat(60_000))).await {
+            break refusal;
+        }
+    };
+    assert_eq!(refusal.kind, RefusalKind::Unavailable);
+    assert!(refusal.message.contains("disk is full"), "{refusal}");
+    assert_eq!(manager.book().state().configs.get(one.id), Some(&one), "readers go on");
+
+    fs::remove_file(&ballast).unwrap();
+    manager.ask().room().wait_for(|room| *room == Room::Enough).await.unwrap();
+    create(&manager, "two").await;
+    assert!(manager.stop().await);
 }

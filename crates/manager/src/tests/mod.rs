@@ -91,3 +91,22 @@ fn request(name: &str) -> Request {
         ..ConfigSpec::default()
     }))
 }
+
+/// A file system with room for eight mebibytes.
+pub(crate) struct SmallDisk(pub(crate) tempfile::TempDir);
+
+impl SmallDisk {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let nothing = None::<&str>;
+        let size = Some("size=8m");
+        nix::mount::mount(nothing, folder.path(), Some("tmpfs"), nix::mount::MsFlags::empty(), size).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        nix::mount::umount2(self.0.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
+    }
+}
