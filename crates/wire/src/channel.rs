@@ -31,6 +31,8 @@ pub const AUTHORITY_NAME: &str = "swarm-ca";
 
 /// How long a handshake, or a connection as a whole, may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a silent client is asked whether it is still there; a machine that lost its power says nothing.
+const ALIVE_PERIOD: Duration = Duration::from_secs(60);
 /// How long calls under way may take to end when the server stops.
 const END_MAX: Duration = Duration::from_millis(500);
 /// Connections that are ready and wait to be served.
@@ -94,6 +96,7 @@ pub async fn serve(
     let serving = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        .http2_keepalive_interval(Some(ALIVE_PERIOD))
         .add_routes(routes)
         .serve_with_incoming_shutdown(Incoming(incoming), async { drop(stopped.await) });
     let patience = async {

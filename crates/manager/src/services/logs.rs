@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::Stream;
+use model::node::NodeState;
 use model::{NodeId, SessionId, Task, TaskState};
 use store::State;
 use tokio::sync::{mpsc, watch};
@@ -57,8 +58,12 @@ enum Part {
 pub struct LogSubscription {
     id: SubscriptionId,
     broker: LogBroker,
+    book: Book,
     parts: mpsc::Receiver<Part>,
+    /// The nodes that have not said yet that they have no more; absent when following.
     waiting_for: Option<BTreeSet<NodeId>>,
+    /// Why not all that was selected can be read.
+    missing: Vec<String>,
 }
 
 impl LogBroker {
@@ -68,7 +73,7 @@ impl LogBroker {
     /// If nothing is selected.
     pub fn subscribe(
         &self,
-        state: &State,
+        book: &Book,
         selector: LogSelector,
         options: proto::LogSubscriptionOptions,
     ) -> Result<LogSubscription, Status> {
@@ -78,15 +83,18 @@ impl LogBroker {
         }
         let mut chance = host::chance::chance().map_err(|error| Status::internal(error.to_string()))?;
         let id = SubscriptionId::random(&mut chance);
-        let selected = || state.tasks.iter().filter(|task| selects(&selector, task));
-        let waiting_for =
-            (!options.follow).then(|| selected().filter_map(|task| task.node_id).collect::<BTreeSet<_>>());
+        let state = book.borrow().clone();
+        let (waiting_for, missing) = whom_to_wait_for(&state, &selector);
+        let waiting_for = (!options.follow).then_some(waiting_for);
         let (parts, receiver) = mpsc::channel(MESSAGES_MAX);
         let wish = Arc::new(Wish { selector, options, parts });
         self.subscriptions.send_modify(|all| {
             all.insert(id, wish);
         });
-        Ok(LogSubscription { id, broker: self.clone(), parts: receiver, waiting_for })
+        let (broker, book) = (self.clone(), book.clone());
+        let mut subscription = LogSubscription { id, broker, book, parts: receiver, waiting_for, missing };
+        subscription.give_up_lost_nodes();
+        Ok(subscription)
     }
 
     fn wish(&self, id: &str) -> Option<Arc<Wish>> {
@@ -102,7 +110,16 @@ impl LogSubscription {
             if self.waiting_for.as_ref().is_some_and(BTreeSet::is_empty) {
                 return None;
             }
-            match self.parts.recv().await? {
+            let part = tokio::select! {
+                biased;
+                part = self.parts.recv() => part?,
+                changed = self.book.changed(), if self.waiting_for.is_some() => {
+                    changed.ok()?;
+                    self.give_up_lost_nodes();
+                    continue;
+                }
+            };
+            match part {
                 Part::Lines(lines) => return Some(lines),
                 Part::End(node) => {
                     if let Some(waiting_for) = &mut self.waiting_for {
@@ -110,6 +127,29 @@ impl LogSubscription {
                     }
                 }
             }
+        }
+    }
+
+    /// What a reader must be told in the end, if not all that was selected could be read.
+    pub fn warning(&self) -> Option<String> {
+        let missing = self.missing.join(", ");
+        (!missing.is_empty()).then(|| {
+            format!(
+                "warning: incomplete log stream. some logs could not be retrieved for the following reasons: {missing}"
+            )
+        })
+    }
+
+    /// Nodes that cannot be asked are not waited for.
+    fn give_up_lost_nodes(&mut self) {
+        let state = self.book.borrow_and_update().clone();
+        let is_ready =
+            |id: &NodeId| state.nodes.get(*id).is_some_and(|node| node.status.state == NodeState::Ready);
+        let Some(waiting_for) = &mut self.waiting_for else { return };
+        let lost: Vec<_> = waiting_for.iter().copied().filter(|id| !is_ready(id)).collect();
+        for id in lost {
+            waiting_for.remove(&id);
+            self.missing.push(format!("node {id} is not available"));
         }
     }
 }
@@ -147,11 +187,13 @@ impl logs_server::Logs for Logs {
         self.guard.allow(&request, MANAGERS)?;
         let proto::SubscribeLogsRequest { selector, options } = request.into_inner();
         let selector = selector.ok_or_else(|| Status::invalid_argument("log selector must be provided"))?;
-        let state = self.book.borrow().clone();
-        let subscription = self.broker.subscribe(&state, selector, options.unwrap_or_default())?;
-        let messages = futures_util::stream::unfold(subscription, |mut subscription| async {
-            let messages = subscription.next().await?;
-            Some((Ok(proto::SubscribeLogsMessage { messages }), subscription))
+        let subscription = self.broker.subscribe(&self.book, selector, options.unwrap_or_default())?;
+        let messages = futures_util::stream::unfold(Some(subscription), |subscription| async {
+            let mut subscription = subscription?;
+            match subscription.next().await {
+                Some(messages) => Some((Ok(proto::SubscribeLogsMessage { messages }), Some(subscription))),
+                None => subscription.warning().map(|warning| (Err(Status::unknown(warning)), None)),
+            }
         });
         Ok(Response::new(Box::pin(messages)))
     }
@@ -185,22 +227,51 @@ impl log_broker_server::LogBroker for Logs {
         request: Request<Streaming<proto::PublishLogsMessage>>,
     ) -> Result<Response<proto::PublishLogsResponse>, Status> {
         let caller = self.guard.allow(&request, NODES)?;
-        let mut messages = request.into_inner();
+        let mut publishing = Publishing { node: caller.node, broker: &self.broker, wish: None };
+        let brought = publishing.take_all(request.into_inner()).await;
+        publishing.end().await;
+        brought.map(|()| Response::new(proto::PublishLogsResponse {}))
+    }
+}
+
+/// What one node brings for one subscription.
+struct Publishing<'a> {
+    node: NodeId,
+    broker: &'a LogBroker,
+    wish: Option<Arc<Wish>>,
+}
+
+impl Publishing<'_> {
+    async fn take_all(&mut self, mut messages: Streaming<proto::PublishLogsMessage>) -> Result<(), Status> {
         while let Some(message) = messages.message().await? {
-            let proto::PublishLogsMessage { subscription_id, messages, close } = message;
-            let Some(wish) = self.broker.wish(&subscription_id) else { break };
-            let of_others = |line: &proto::LogMessage| {
-                line.context.as_ref().is_some_and(|context| context.node_id != caller.node.as_str())
-            };
-            if messages.iter().any(of_others) {
-                return Err(Status::permission_denied("a node publishes what its own tasks write only"));
-            }
-            let part = if close { Part::End(caller.node) } else { Part::Lines(messages) };
-            if wish.parts.send(part).await.is_err() || close {
+            if !self.take(message).await? {
                 break;
             }
         }
-        Ok(Response::new(proto::PublishLogsResponse {}))
+        Ok(())
+    }
+
+    /// Hands lines to their reader. False when there is nobody to read, or there are no more.
+    async fn take(&mut self, message: proto::PublishLogsMessage) -> Result<bool, Status> {
+        let proto::PublishLogsMessage { subscription_id, messages, close } = message;
+        self.wish = self.broker.wish(&subscription_id);
+        let Some(wish) = &self.wish else { return Ok(false) };
+        let of_others = |line: &proto::LogMessage| {
+            line.context.as_ref().is_some_and(|context| context.node_id != self.node.as_str())
+        };
+        if messages.iter().any(of_others) {
+            return Err(Status::permission_denied("a node publishes what its own tasks write only"));
+        }
+        let is_read = messages.is_empty() || wish.parts.send(Part::Lines(messages)).await.is_ok();
+        Ok(is_read && !close)
+    }
+
+    /// Tells the reader that this node has no more, whether it said so or just ended.
+    async fn end(self) {
+        if let Some(wish) = self.wish {
+            // The reader may have gone.
+            let _ = wish.parts.send(Part::End(self.node)).await;
+        }
     }
 }
 
@@ -258,12 +329,27 @@ impl Listener {
     }
 }
 
-/// A task is selected by its service, its node or its own id; one that never started has written nothing.
+/// The nodes on which selected tasks have started, and why other selected tasks cannot be read.
+fn whom_to_wait_for(state: &State, selector: &LogSelector) -> (BTreeSet<NodeId>, Vec<String>) {
+    let nodes = state.tasks.iter().filter(|task| selects(selector, task)).filter_map(|task| task.node_id);
+    let is_unscheduled = |task: &Task| {
+        is_named(selector, task) && task.node_id.is_none() && task.desired_state <= TaskState::Running
+    };
+    let unscheduled = state.tasks.iter().filter(|task| is_unscheduled(task));
+    let reasons = unscheduled.map(|task| format!("task {} has not been scheduled", task.id));
+    (nodes.collect(), reasons.collect())
+}
+
+/// A task is selected if it is named and has started: before, it has written nothing.
 fn selects(selector: &LogSelector, task: &Task) -> bool {
+    task.status.state >= TaskState::Starting && is_named(selector, task)
+}
+
+/// A task is named by its service, its node or its own id.
+fn is_named(selector: &LogSelector, task: &Task) -> bool {
     let proto::LogSelector { service_ids, node_ids, task_ids } = selector;
     let named = |ids: &[String], id: Option<&str>| id.is_some_and(|id| ids.iter().any(|other| other == id));
-    task.status.state >= TaskState::Starting
-        && (named(task_ids, Some(task.id.as_str()))
-            || named(service_ids, task.service_id.as_ref().map(|id| id.as_str()))
-            || named(node_ids, task.node_id.as_ref().map(|id| id.as_str())))
+    named(task_ids, Some(task.id.as_str()))
+        || named(service_ids, task.service_id.as_ref().map(|id| id.as_str()))
+        || named(node_ids, task.node_id.as_ref().map(|id| id.as_str()))
 }

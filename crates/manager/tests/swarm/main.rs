@@ -199,25 +199,39 @@ async fn what_tasks_write_finds_its_reader() {
     let me = swarm.credentials.identity().subject.node_id().unwrap();
     swarm.until(|state| is_ready(state, me)).await;
     let service = swarm.create_service().await;
-    let state = swarm.until(all_run).await;
+    swarm.until(all_run).await;
+    let book = swarm.manager.book().watch();
     let selector = proto::LogSelector { service_ids: vec![service.to_string()], ..Default::default() };
 
     let options = proto::LogSubscriptionOptions::default();
-    let mut reader = swarm.logs.subscribe(&state, selector.clone(), options).unwrap();
+    let mut reader = swarm.logs.subscribe(&book, selector.clone(), options).unwrap();
     let mut lines = 0;
     while let Some(read) = reader.next().await {
         lines += read.len();
     }
-    assert_eq!(lines, 200);
+    assert_eq!((lines, reader.warning()), (200, None));
 
     let options = proto::LogSubscriptionOptions { follow: true, ..Default::default() };
-    let mut reader = swarm.logs.subscribe(&state, selector, options).unwrap();
+    let mut reader = swarm.logs.subscribe(&book, selector, options).unwrap();
     let mut lines = 0;
     while lines < 200 {
         lines += reader.next().await.unwrap().len();
     }
-    assert!(swarm.logs.subscribe(&state, Default::default(), Default::default()).is_err());
+    assert!(swarm.logs.subscribe(&book, Default::default(), Default::default()).is_err());
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_is_told_what_is_missing() {
+    let swarm = Swarm::found().await;
+    let service = swarm.create_service().await;
+    let selector = proto::LogSelector { service_ids: vec![service.to_string()], ..Default::default() };
+    let book = swarm.manager.book().watch();
+    let mut reader = swarm.logs.subscribe(&book, selector, Default::default()).unwrap();
+    assert_eq!(reader.next().await, None);
+    let task = book.borrow().tasks.iter().next().unwrap().id;
+    let warning = reader.warning().unwrap();
+    assert!(warning.contains(&format!("task {task} has not been scheduled")), "{warning}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
