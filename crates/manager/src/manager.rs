@@ -135,6 +135,7 @@ impl Manager {
         let founder = found.is_some().then_some(Member { raft_id, node_id, addr });
         let opened = tokio::task::spawn_blocking(move || open(&state_dir, keys, founder));
         let (log, stored) = opened.await.expect("opening the log does not panic")?;
+        let is_new = stored == Stored::default();
         let book = Book::open(stored.snapshot.as_ref()).map_err(StartError::Book)?;
         let snapshot = stored.snapshot.as_ref();
         let snapshot = snapshot.map_or(Position::default(), |s| Position { index: s.index, term: s.term });
@@ -173,11 +174,23 @@ impl Manager {
         let pump = LeaderPump::new(make, view, orders, host::chance::chance()?, Alarm(failure));
         manager.shutdown.spawn(pump.run(questions, news, stop));
 
+        if !is_new {
+            manager.settle().await;
+        }
         if let Some(founding) = found {
             let founded = manager.ask.request(Request::Found(Box::new(founding))).await;
             founded.map_err(StartError::Founding)?;
         }
         Ok(manager)
+    }
+
+    /// Waits a moment until somebody leads: only then is everything in the book that was ever acknowledged here.
+    async fn settle(&self) {
+        let mut leadership = self.ask.leadership();
+        let led = leadership.wait_for(|leadership| !matches!(leadership, Leadership::Nobody(_)));
+        if tokio::time::timeout(SETTLE_MAX, led).await.is_err() {
+            tracing::warn!("nobody leads the managers yet; what is shown may be old");
+        }
     }
 
     /// Asks the leader.
@@ -295,5 +308,7 @@ fn open(folder: &std::path::Path, keys: Keys, founder: Option<Member>) -> Result
 
 /// Orders that may wait for the replica's pump.
 const ORDERS_WAITING_MAX: usize = 4_096;
+/// How long to wait for a leader at the start. A group of one takes a few milliseconds.
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 /// How long a manager may take to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use control::leader::Request;
 use model::{Refusal, RefusalKind};
 
-use crate::Failure;
 use crate::log::writer::Room;
+use crate::{Failure, Manager};
 
-use super::{SmallDisk, create, manager, request, until_led};
+use super::clerk::Clerk;
+use super::{SmallDisk, config, create, manager, request};
 
 /// What a machine that falls now leaves on its disk.
 fn fallen(folder: &Path) -> tempfile::TempDir {
@@ -40,8 +41,7 @@ async fn what_was_answered_survives_the_machine() {
         created.push(create(&first, &format!("config-{number}")).await);
     }
     let copy = fallen(folder.path());
-    let second = manager(copy.path()).await;
-    until_led(&second).await;
+    let second = Manager::start_with(config(copy.path()), None, Clerk::new).await.unwrap();
     let state = second.book().state();
     for config in created {
         assert_eq!(state.configs.get(config.id), Some(&config));
@@ -84,7 +84,6 @@ async fn many_who_ask_at_once_are_all_answered() {
     assert_eq!(manager.book().state().configs.len(), 800);
     let copy = fallen(folder.path());
     let again = super::manager(copy.path()).await;
-    until_led(&again).await;
     assert_eq!(again.book().state().configs.len(), 800);
 }
 
@@ -120,7 +119,6 @@ async fn a_swarm_is_founded_only_once() {
     create(&first, "one").await;
     assert!(first.stop().await);
     let second = manager(folder.path()).await;
-    until_led(&second).await;
     assert_eq!(second.book().state().configs.len(), 1);
 }
 

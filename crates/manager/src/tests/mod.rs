@@ -57,8 +57,12 @@ pub(crate) fn founding() -> Founding {
 
 /// A manager with its log in this folder, which has founded its group.
 async fn manager(folder: &Path) -> Manager {
+    Manager::start_with(config(folder), Some(founding()), Clerk::new).await.unwrap()
+}
+
+fn config(folder: &Path) -> ManagerConfig {
     let (messages, _) = mpsc::channel(1);
-    let config = ManagerConfig {
+    ManagerConfig {
         state_dir: folder.to_owned(),
         raft_id: 9,
         node_id: NodeId::random(&mut Chance::from_number(5)),
@@ -66,8 +70,7 @@ async fn manager(folder: &Path) -> Manager {
         keys: Keys::only(DataKey::new([3; 32])),
         tick: Duration::from_millis(100),
         messages,
-    };
-    Manager::start_with(config, Some(founding()), Clerk::new).await.unwrap()
+    }
 }
 
 pub(crate) async fn create(manager: &Manager, name: &str) -> Arc<Config> {
@@ -75,12 +78,6 @@ pub(crate) async fn create(manager: &Manager, name: &str) -> Arc<Config> {
         Answer::Config(config) => config,
         other => panic!("{other:?}"),
     }
-}
-
-/// Returns when this manager leads; by then everything stored is in the book.
-async fn until_led(manager: &Manager) {
-    let mut leadership = manager.ask().leadership();
-    leadership.wait_for(|leadership| *leadership == crate::Leadership::Here).await.unwrap();
 }
 
 fn request(name: &str) -> Request {
