@@ -117,6 +117,25 @@ pub fn words(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::try_from_secs_f64(total).ok()).flatten()
 }
 
+/// A duration as people say it: `5 minutes`, `About an hour`, `2 weeks`.
+pub fn phrase(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, hours) = (seconds / 60, (seconds + 1800) / 3600);
+    match (seconds, minutes, hours) {
+        (0, ..) => "Less than a second".to_owned(),
+        (1, ..) => "1 second".to_owned(),
+        (2..60, ..) => format!("{seconds} seconds"),
+        (_, 1, _) => "About a minute".to_owned(),
+        (_, 2..60, _) => format!("{minutes} minutes"),
+        (_, _, 1) => "About an hour".to_owned(),
+        (_, _, 2..48) => format!("{hours} hours"),
+        (_, _, 48..336) => format!("{} days", hours / 24),
+        (_, _, 336..1440) => format!("{} weeks", hours / 24 / 7),
+        (_, _, 1440..17_520) => format!("{} months", hours / 24 / 30),
+        _ => format!("{} years", hours / 24 / 365),
+    }
+}
+
 fn unit_seconds(unit: &str) -> Option<f64> {
     match unit {
         "h" => Some(3600.0),
@@ -157,6 +176,25 @@ mod tests {
         assert_eq!(moment("1970-01-01T00:00:07", now), Some(Timestamp::from_parts(7, 0).into()));
         for bad in ["yesterday", "5.x", "1y", "-"] {
             assert_eq!(moment(bad, now), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_said_as_people_say_them() {
+        for (seconds, words) in [
+            (0, "Less than a second"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "About a minute"),
+            (150, "2 minutes"),
+            (3600, "About an hour"),
+            (3 * 3600, "3 hours"),
+            (50 * 3600, "2 days"),
+            (20 * 86_400, "2 weeks"),
+            (90 * 86_400, "3 months"),
+            (800 * 86_400, "2 years"),
+        ] {
+            assert_eq!(phrase(Duration::from_secs(seconds)), words, "{seconds}");
         }
     }
 

@@ -36,6 +36,12 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// A reader of a book that somebody else shows, without news: to try what stands on a book.
+    pub fn of(state: watch::Receiver<Arc<State>>) -> Self {
+        let (_, members) = watch::channel(Arc::default());
+        Self { state, members, feed: broadcast::Sender::new(1).downgrade() }
+    }
+
     /// The book as it is now.
     pub fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.borrow())

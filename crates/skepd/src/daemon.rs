@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use api::event::{Actor, Event};
-use network::Network;
+use api::network::{EndpointResource, Ipam, IpamConfig};
+use network::{LocalEndpoint, LocalNetwork, Network};
 use runtime::container::Containers;
-use runtime::image::{Images, Removed, Uses};
+use runtime::image::{Images, Removed, Use, UseState, Uses};
 
 use crate::config::Config;
 use crate::connect::Connector;
@@ -36,12 +37,18 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// The networks that this node has of its own.
     pub(crate) async fn local_networks(&self) -> Vec<api::network::Network> {
-        Vec::new()
+        self.network.networks().await.into_iter().map(local).collect()
     }
 
     /// Which containers use which images.
     pub(crate) fn image_uses(&self) -> Uses {
-        Uses::default()
+        let mut uses = Uses::default();
+        for record in self.containers.list() {
+            let Ok(image) = self.images.resolve(&record.description.image.id) else { continue };
+            let state = if record.running().is_some() { UseState::Running } else { UseState::Stopped };
+            uses.0.entry(image).or_default().push(Use { container: record.id.to_string(), state });
+        }
+        uses
     }
 
     /// Tells that something happened to an image.
@@ -51,11 +58,50 @@ impl Daemon {
         self.events.tell(Event::local("image", action, actor, host::clock::now()));
     }
 
+    /// Tells that something happened to a volume.
+    pub(crate) fn tell_volume(&self, action: &str, name: &str) {
+        let attributes = [("driver".to_owned(), "local".to_owned())].into();
+        let actor = Actor { id: name.to_owned(), attributes };
+        self.events.tell(Event::local("volume", action, actor, host::clock::now()));
+    }
+
     /// Tells that a name, an image or a layer is gone.
     pub(crate) fn tell_removed(&self, removed: &Removed) {
         match removed {
             Removed::Untagged(name) => self.tell_image("untag", name, name),
             Removed::Deleted(digest) => self.tell_image("delete", &digest.to_string(), &digest.to_string()),
         }
+    }
+}
+
+/// One of this node's own networks as users see it.
+fn local(network: LocalNetwork) -> api::network::Network {
+    let LocalNetwork { id, name, driver, subnet, gateway, options, containers } = network;
+    let subnet = subnet.map(|subnet| IpamConfig {
+        subnet: subnet.to_string(),
+        gateway: gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+        ..IpamConfig::default()
+    });
+    let place = |(container, endpoint)| {
+        let LocalEndpoint { id, name, mac, address } = endpoint;
+        let resource = EndpointResource {
+            name,
+            endpoint_id: id,
+            mac_address: mac.map(|mac| mac.to_string()).unwrap_or_default(),
+            ipv4_address: address.map(|(address, bits)| format!("{address}/{bits}")).unwrap_or_default(),
+            ipv6_address: String::new(),
+        };
+        (container, resource)
+    };
+    api::network::Network {
+        name: name.to_owned(),
+        id,
+        scope: "local".to_owned(),
+        driver: driver.to_owned(),
+        enable_ipv4: true,
+        ipam: Ipam { driver: "default".to_owned(), config: subnet.into_iter().collect(), ..Ipam::default() },
+        containers: Some(containers.into_iter().map(place).collect()),
+        options,
+        ..api::network::Network::default()
     }
 }

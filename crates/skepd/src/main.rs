@@ -5,6 +5,7 @@ mod connect;
 mod daemon;
 mod events;
 mod executor;
+mod feed;
 mod house;
 mod http;
 mod machine;

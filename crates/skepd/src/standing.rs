@@ -8,7 +8,8 @@ use std::sync::Arc;
 use api::ApiError;
 use api::swarm::{InitRequest, JoinRequest, Peer};
 use control::leader::{Answer, Request};
-use manager::ask::Ask;
+use manager::Ask;
+use manager::book::Reader;
 use model::limits::REQUEST_TIMEOUT;
 use model::{NodeId, Refusal, RefusalKind};
 use store::State;
@@ -47,7 +48,7 @@ pub(crate) struct Facts {
 #[derive(Clone, Debug)]
 pub(crate) struct Manager {
     /// The book as this manager has it.
-    pub(crate) book: watch::Receiver<Arc<State>>,
+    pub(crate) book: Reader,
     /// The way to the leader, wherever it is.
     pub(crate) leader: Ask,
 }
@@ -55,7 +56,7 @@ pub(crate) struct Manager {
 impl Manager {
     /// The book as it is now.
     pub(crate) fn state(&self) -> Arc<State> {
-        Arc::clone(&self.book.borrow())
+        self.book.state()
     }
 
     /// Asks the leader, and waits as long as a client may be kept waiting.

@@ -6,7 +6,7 @@
 mod containers;
 mod description;
 mod files;
-mod image;
+pub(crate) mod image;
 mod node;
 mod sandbox;
 mod template;

@@ -69,17 +69,12 @@ impl From<ImageError> for Refused {
 impl From<ContainerError> for Refused {
     fn from(error: ContainerError) -> Self {
         let status = match &error {
-            ContainerError::NotFound(_)
-            | ContainerError::ExecNotFound(_)
-            | ContainerError::Volume(VolumeError::NotFound(_)) => 404,
+            ContainerError::NotFound(_) | ContainerError::ExecNotFound(_) => 404,
+            ContainerError::Volume(error) => volume_status(error),
             ContainerError::NameTaken { .. } | ContainerError::Conflict(_) => 409,
             ContainerError::Ambiguous(_) | ContainerError::Invalid(_) => 400,
             ContainerError::NotModified(_) => 304,
             ContainerError::Start { exit_code: 126 | 127, .. } => 400,
-            ContainerError::Volume(VolumeError::InUse { .. } | VolumeError::Different(_)) => 409,
-            ContainerError::Volume(VolumeError::Invalid(_)) => 400,
-            ContainerError::Volume(VolumeError::Driver(_)) => 404,
-            ContainerError::Volume(VolumeError::Machine { .. }) => 500,
             ContainerError::NotBuilt(_) => 501,
             ContainerError::ShuttingDown => 503,
             ContainerError::Start { .. }
@@ -87,6 +82,21 @@ impl From<ContainerError> for Refused {
             | ContainerError::Machine { .. } => 500,
         };
         Self(ApiError::new(status, chain(&error)))
+    }
+}
+
+fn volume_status(error: &VolumeError) -> u16 {
+    match error {
+        VolumeError::NotFound(_) | VolumeError::Driver(_) => 404,
+        VolumeError::Invalid(_) => 400,
+        VolumeError::Different(_) | VolumeError::InUse { .. } => 409,
+        VolumeError::Machine { .. } => 500,
+    }
+}
+
+impl From<VolumeError> for Refused {
+    fn from(error: VolumeError) -> Self {
+        Self(ApiError::new(volume_status(&error), chain(&error)))
     }
 }
 

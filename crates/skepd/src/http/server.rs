@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, Response};
 use axum::response::IntoResponse;
 use host::shutdown::Shutdown;
@@ -29,6 +30,7 @@ use tower::ServiceExt;
 
 use crate::config::Listener;
 use crate::daemon::Daemon;
+use crate::feed;
 use crate::http::request::Spoken;
 use crate::http::{Failure, routes, tls, version};
 
@@ -75,8 +77,10 @@ impl Server {
         Ok(Self { doors })
     }
 
-    /// Serves on all sockets until the way down begins.
+    /// Serves on all sockets, and tells what happens, until the way down begins.
     pub(crate) fn serve(self, daemon: Arc<Daemon>, shutdown: &Shutdown) {
+        shutdown.spawn(feed::containers(Arc::clone(&daemon), shutdown.token().clone()));
+        shutdown.spawn(feed::swarm(Arc::clone(&daemon), shutdown.token().clone()));
         let house = House {
             router: routes::all(daemon),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
@@ -147,12 +151,12 @@ impl House {
         place: OwnedSemaphorePermit,
     ) {
         let router = self.router;
-        let place = Arc::new(place);
+        let place = Place { permit: Some(Arc::new(place)), shutdown: self.shutdown.clone() };
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let (router, place) = (router.clone(), Arc::clone(&place));
+            let (router, place) = (router.clone(), place.clone());
             async move {
                 let mut request = request.map(Body::new);
-                request.extensions_mut().insert(Place(place));
+                request.extensions_mut().insert(place);
                 Ok::<_, Infallible>(answer(router, request).await)
             }
         });
@@ -171,10 +175,30 @@ impl House {
     }
 }
 
-/// The place that a connection takes; an upgraded stream keeps it beyond the connection's end.
-#[derive(Clone)]
-#[expect(dead_code, reason = "it is kept, not read")]
-pub(crate) struct Place(Arc<OwnedSemaphorePermit>);
+/// The place that a connection takes. A stream that goes on after its request keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    permit: Option<Arc<OwnedSemaphorePermit>>,
+    shutdown: Shutdown,
+}
+
+impl Place {
+    /// The place that a request came through.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let outside = || Self { permit: None, shutdown: Shutdown::new() };
+        parts.extensions.get().cloned().unwrap_or_else(outside)
+    }
+
+    /// Goes on with a stream after its request. It ends with the way down.
+    pub(crate) fn spawn(self, stream: impl Future<Output = ()> + Send + 'static) {
+        let Self { permit, shutdown } = self;
+        let token = shutdown.token().clone();
+        shutdown.spawn(async move {
+            token.run_until_cancelled(stream).await;
+            drop(permit);
+        });
+    }
+}
 
 /// Takes the version off the path, finds the route, and adds what every answer carries.
 pub(crate) async fn answer(router: Router, request: Request<Body>) -> Response<Body> {

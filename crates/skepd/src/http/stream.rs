@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt};
 use hyper::upgrade::OnUpgrade;
 use serde::Serialize;
 
-use api::{ApiError, ApiVersion};
+use api::ApiVersion;
 
 /// How a stream of output is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,26 +72,16 @@ pub(crate) fn with_type(media_type: HeaderValue, body: Body) -> Response {
     response
 }
 
-/// Takes the connection over: the answer to the client, and the stream once the answer is on its way.
-///
-/// New clients ask for an upgrade and hear 101; old ones do not, hear 200, and just go on.
-///
-/// # Errors
-/// If the connection cannot be taken over.
-pub(crate) fn take_over(
-    parts: &mut Parts,
-    media_type: HeaderValue,
-) -> Result<(Response, OnUpgrade), ApiError> {
-    let asked = parts.headers.get(UPGRADE).is_some();
-    let stream = parts.extensions.remove::<OnUpgrade>();
-    let stream = stream.ok_or_else(|| ApiError::internal("this connection cannot be taken over"))?;
+/// Takes the connection over: the answer to the client, and the stream once the answer is on its way. `None` if
+/// the client did not ask for it, as old ones do not.
+pub(crate) fn take_over(parts: &mut Parts, media_type: HeaderValue) -> Option<(Response, OnUpgrade)> {
+    parts.headers.get(UPGRADE)?;
+    let stream = parts.extensions.remove::<OnUpgrade>()?;
     let mut response = with_type(media_type, Body::empty());
-    if asked {
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("tcp"));
-    }
-    Ok((response, stream))
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("tcp"));
+    Some((response, stream))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use axum::response::Response as Answered;
 use control::leader::{Answer, Request as Asked};
 use http_body_util::BodyExt;
 use manager::ask::{Ask, Question};
+use manager::book::Reader;
 use model::node::{Availability, Membership, NodeRole};
 use model::{Annotations, Chance, Driver, Meta, Timestamp, Version};
 use store::{Change, Object, State};
@@ -77,7 +78,7 @@ impl House {
                 let _ = reply.send(Ok(answer_to(request)));
             }
         });
-        let manager = Manager { book: house.book.subscribe(), leader };
+        let manager = Manager { book: Reader::of(house.book.subscribe()), leader };
         house.standing.send_replace(Standing::Manager(Facts::default(), manager));
         house
     }

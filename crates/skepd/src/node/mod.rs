@@ -142,7 +142,7 @@ impl Node {
             managers: vec![peer],
         };
         let manager =
-            Manager { book: membership.manager.book().watch(), leader: membership.manager.ask().clone() };
+            Manager { book: membership.manager.book().clone(), leader: membership.manager.ask().clone() };
         self.membership = Some(membership);
         self.standing.send_replace(Standing::Manager(facts, manager));
         Ok(())

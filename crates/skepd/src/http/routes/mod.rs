@@ -1,6 +1,7 @@
 //! All routes, one file per noun.
 
 mod configs;
+mod containers;
 mod events;
 mod images;
 mod networks;
@@ -11,6 +12,7 @@ mod swarm;
 mod system;
 mod tasks;
 mod unbuilt;
+mod volumes;
 
 use std::sync::Arc;
 
@@ -36,6 +38,8 @@ pub(crate) fn all(daemon: Arc<Daemon>) -> Router {
         .merge(configs::routes())
         .merge(networks::routes())
         .merge(images::routes())
+        .merge(containers::routes())
+        .merge(volumes::routes())
         .merge(unbuilt::routes())
         .fallback(page_not_found)
         .method_not_allowed_fallback(page_not_found)

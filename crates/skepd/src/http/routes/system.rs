@@ -6,18 +6,21 @@ use std::sync::Arc;
 use api::ApiVersion;
 use api::swarm::{Swarm, SwarmInfo};
 use api::system::{AuthStatus, Component, Info, Version, VersionPlatform};
+use api::volume::{UsageData, Volume};
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use axum::response::Response;
 use axum::routing::{get, post};
+use runtime::container::Phase;
+use serde_json::json;
 
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
 use crate::http::request::MaybeJson;
 use crate::http::respond;
-use crate::http::routes::{Shared, swarm};
+use crate::http::routes::{Shared, containers, swarm, volumes};
 use crate::machine::Machine;
 use crate::standing::Standing;
 
@@ -27,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<Daemon>> {
         .route("/version", get(version))
         .route("/info", get(info))
         .route("/auth", post(auth))
+        .route("/system/df", get(disk_usage))
 }
 
 async fn ping(State(daemon): Shared) -> Response {
@@ -86,8 +90,14 @@ async fn info(State(daemon): Shared) -> Answer {
     let config = &daemon.config;
     let swarm = swarm_info(&daemon.node.standing());
     let images = daemon.images.list(&Default::default(), &Default::default())?.len() as u64;
+    let all = daemon.containers.list();
+    let count = |test: fn(&Phase) -> bool| all.iter().filter(|record| test(&record.phase)).count() as u64;
     Ok(respond::json(&Info {
         id: daemon.id.clone(),
+        containers: all.len() as u64,
+        containers_running: count(|phase| matches!(phase, Phase::Running(_))),
+        containers_paused: count(|phase| matches!(phase, Phase::Paused(_))),
+        containers_stopped: count(|phase| !matches!(phase, Phase::Running(_) | Phase::Paused(_))),
         images,
         driver: "overlay2".to_owned(),
         driver_status: vec![["Backing Filesystem".to_owned(), machine.filesystem(&config.data_root)]],
@@ -115,6 +125,25 @@ async fn info(State(daemon): Shared) -> Answer {
         swarm,
         ..machine.info()
     }))
+}
+
+/// Images, containers and volumes with their sizes; builds take no room, since there are none.
+async fn disk_usage(State(daemon): Shared) -> Answer {
+    let usage = daemon.images.usage(&daemon.image_uses())?;
+    let containers = containers::summaries(&daemon, &daemon.containers.list()).await;
+    let volumes = daemon.containers.volumes().list().into_iter().map(|volume| {
+        let ref_count = daemon.containers.users_of_volume(&volume.name).len() as i64;
+        let usage_data = Some(UsageData { ref_count, size: -1 });
+        Volume { usage_data, ..volumes::shown(volume) }
+    });
+    Ok(respond::json(&json!({
+        "LayersSize": usage.layers_size,
+        "Images": usage.images,
+        "Containers": containers,
+        "Volumes": volumes.collect::<Vec<_>>(),
+        "BuildCache": [],
+        "BuilderSize": 0,
+    })))
 }
 
 fn registries(insecure: &[String]) -> api::system::RegistryServices {

@@ -1,0 +1,304 @@
+//! Containers as `inspect` shows them.
+
+use api::container::{
+    ContainerConfig, ContainerCreate, ContainerInspect, ContainerState, EndpointSettings, GraphDriver,
+    Health, HealthResult, MountPoint, NetworkSettings,
+};
+use api::host_config::{HostConfig, PortBinding, PortMap};
+use axum::extract::{Path, State};
+use network::{Protocol, Sandbox};
+use runtime::container::description::{Description, Stdin, Terminal};
+use runtime::container::exec::ExecPhase;
+use runtime::container::mounts::MountKind;
+use runtime::container::{Phase, Record};
+
+use super::describe::WISH;
+use crate::connect::{Mode, Wiring};
+use crate::daemon::Daemon;
+use crate::http::error::Answer;
+use crate::http::respond;
+use crate::http::routes::Shared;
+
+pub(super) async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
+    let id = daemon.containers.resolve(&id)?;
+    let record = daemon.containers.inspect(id)?;
+    let sandbox = daemon.connector.place_of(id).await;
+    Ok(respond::json(&shown(&daemon, &record, sandbox.as_ref())))
+}
+
+fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> ContainerInspect {
+    let wish = &record.description;
+    let command = command_line(wish);
+    let (path, args) =
+        command.split_first().map_or_else(Default::default, |(path, args)| (path.clone(), args.to_vec()));
+    let folder = daemon.config.data_root.join("containers").join(record.id.to_string());
+    let file = |name: &str| folder.join(name).display().to_string();
+    let running = |exec: &runtime::container::ExecId| {
+        let record = daemon.containers.exec_inspect(*exec);
+        record.is_ok_and(|record| matches!(record.phase, ExecPhase::Running { .. }))
+    };
+    ContainerInspect {
+        id: record.id.to_string(),
+        created: record.created.into(),
+        path,
+        args,
+        state: state(record),
+        image: wish.image.id.clone(),
+        resolv_conf_path: file("resolv.conf"),
+        hostname_path: file("hostname"),
+        hosts_path: file("hosts"),
+        log_path: file(&format!("{}-json.log", record.id)),
+        name: format!("/{}", record.name),
+        restart_count: 0,
+        driver: "overlay2".to_owned(),
+        platform: "linux".to_owned(),
+        mount_label: String::new(),
+        process_label: String::new(),
+        app_armor_profile: wish.confinement.apparmor.clone(),
+        exec_ids: daemon
+            .containers
+            .execs_of(record.id)
+            .iter()
+            .filter(|exec| running(exec))
+            .map(ToString::to_string)
+            .collect(),
+        host_config: host_config(wish),
+        graph_driver: GraphDriver { data: Default::default(), name: "overlay2".to_owned() },
+        size_rw: None,
+        size_root_fs: None,
+        mounts: record.mounts.iter().map(mount).collect(),
+        config: config(record),
+        network_settings: network_settings(record, sandbox, &daemon.id),
+    }
+}
+
+fn state(record: &Record) -> ContainerState {
+    let running = record.running();
+    let exit = record.exit();
+    let failure = record.failure.as_ref();
+    ContainerState {
+        status: record.phase.word().to_owned(),
+        running: running.is_some(),
+        paused: matches!(record.phase, Phase::Paused(_)),
+        restarting: false,
+        oom_killed: exit.is_some_and(|exit| exit.oom),
+        dead: false,
+        pid: running.map_or(0, |running| running.pid.into()),
+        exit_code: exit
+            .map(|exit| exit.code.into())
+            .or(failure.map(|failure| failure.exit_code.into()))
+            .unwrap_or(0),
+        error: failure.map(|failure| failure.message.clone()).unwrap_or_default(),
+        started_at: running.map(|running| running.started).or(exit.map(|exit| exit.started)).into(),
+        finished_at: exit.map(|exit| exit.finished).into(),
+        health: record.health.as_ref().map(health),
+    }
+}
+
+fn health(health: &runtime::container::health::Health) -> Health {
+    let result = |probe: &runtime::container::health::Probe| HealthResult {
+        start: probe.start.into(),
+        end: probe.end.into(),
+        exit_code: probe.exit_code.into(),
+        output: probe.output.clone(),
+    };
+    Health {
+        status: health.status.word().to_owned(),
+        failing_streak: health.failing_streak.into(),
+        log: health.log.iter().map(result).collect(),
+    }
+}
+
+/// The words that are run: the entrypoint and the command, each the container's or the image's.
+pub(super) fn command_line(wish: &Description) -> Vec<String> {
+    let image = &wish.image.defaults;
+    let entrypoint = wish.entrypoint.as_ref().unwrap_or(&image.entrypoint);
+    // An entrypoint of its own takes the image's command away.
+    let no_command = Vec::new();
+    let usual = if wish.entrypoint.is_some() { &no_command } else { &image.command };
+    entrypoint.iter().chain(wish.command.as_ref().unwrap_or(usual)).cloned().collect()
+}
+
+fn config(record: &Record) -> ContainerConfig {
+    let wish = &record.description;
+    let image = &wish.image.defaults;
+    let or_image = |own: &String, image: &String| if own.is_empty() { image.clone() } else { own.clone() };
+    let mut labels = image.labels.clone();
+    labels.extend(wish.labels.clone());
+    let wished = wished(wish).map(|create| create.config).unwrap_or_default();
+    let usual = if wish.entrypoint.is_some() { None } else { Some(image.command.clone()) };
+    ContainerConfig {
+        hostname: if wish.hostname.is_empty() { record.id.short() } else { wish.hostname.clone() },
+        domainname: wish.domain_name.clone(),
+        user: or_image(&wish.user, &image.user),
+        exposed_ports: image
+            .exposed_ports
+            .iter()
+            .cloned()
+            .map(|port| (port, Default::default()))
+            .chain(wished.exposed_ports)
+            .collect(),
+        tty: wish.terminal != Terminal::None,
+        open_stdin: wish.stdin != Stdin::Closed,
+        stdin_once: wish.stdin == Stdin::Once,
+        env: env(&image.env, &wish.env),
+        cmd: wish.command.clone().or(usual).filter(|words| !words.is_empty()),
+        image: wish.image.reference.clone(),
+        volumes: image
+            .volumes
+            .iter()
+            .cloned()
+            .map(|path| (path, Default::default()))
+            .chain(wished.volumes)
+            .collect(),
+        working_dir: or_image(&wish.working_dir, &image.working_dir),
+        entrypoint: Some(wish.entrypoint.clone().unwrap_or_else(|| image.entrypoint.clone()))
+            .filter(|words| !words.is_empty()),
+        labels,
+        stop_signal: or_image(&wish.stop_signal, &image.stop_signal),
+        stop_timeout: wished.stop_timeout,
+        healthcheck: wished.healthcheck,
+        ..wished
+    }
+}
+
+/// The image's environment with the container's over it.
+fn env(image: &[String], own: &[String]) -> Vec<String> {
+    let key = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+    let replaced = |line: &&String| !own.iter().any(|other| key(other) == key(line));
+    let kept = image.iter().filter(replaced).cloned();
+    kept.chain(own.iter().filter(|line| line.contains('=')).cloned()).collect()
+}
+
+/// The client's own words; absent for tasks.
+fn wished(wish: &Description) -> Option<ContainerCreate> {
+    ContainerCreate::read(wish.notes.get(WISH)?.as_bytes()).ok()
+}
+
+/// As the client wished it; of tasks only what a description tells.
+fn host_config(wish: &Description) -> HostConfig {
+    let wiring = Wiring::of(wish);
+    let known = wished(wish).map(|create| create.host_config).unwrap_or_else(|| HostConfig {
+        network_mode: network_name(&wiring).to_owned(),
+        nano_cpus: wish.limits.nano_cpus,
+        memory: wish.limits.memory,
+        memory_reservation: wish.limits.memory_reservation,
+        memory_swap: wish.limits.memory_swap,
+        pids_limit: Some(wish.limits.pids).filter(|pids| *pids != 0),
+        readonly_rootfs: wish.read_only_root,
+        cap_add: wish.confinement.capabilities_add.clone(),
+        cap_drop: wish.confinement.capabilities_drop.clone(),
+        init: Some(wish.init),
+        sysctls: wish.sysctls.clone(),
+        ..HostConfig::default()
+    });
+    let mut known = known;
+    if known.restart_policy.name.is_empty() {
+        "no".clone_into(&mut known.restart_policy.name);
+    }
+    if known.log_config.r#type.is_empty() {
+        wish.log.driver().clone_into(&mut known.log_config.r#type);
+        known.log_config.config.clone_from(&wish.log.options);
+    }
+    if known.shm_size == 0 {
+        known.shm_size = 64 << 20;
+    }
+    known
+}
+
+/// The network of a container in the words of users.
+pub(super) fn network_name(wiring: &Wiring) -> &'static str {
+    match (&wiring.mode, wiring.sandbox.link) {
+        (Mode::Host, _) => "host",
+        (Mode::Container(_), _) => "container",
+        (Mode::Sandbox, network::Link::Loopback) => "none",
+        (Mode::Sandbox, network::Link::Bridge) => "bridge",
+    }
+}
+
+pub(super) fn mount(mount: &runtime::container::mounts::MountPoint) -> MountPoint {
+    let runtime::container::mounts::MountPoint {
+        kind,
+        volume,
+        source,
+        target,
+        writable,
+        propagation,
+        anonymous: _,
+    } = mount;
+    let (kind, driver) = match kind {
+        MountKind::Bind => ("bind", ""),
+        MountKind::Volume => ("volume", "local"),
+        MountKind::Tmpfs => ("tmpfs", ""),
+    };
+    MountPoint {
+        r#type: kind.to_owned(),
+        name: volume.clone(),
+        source: source.display().to_string(),
+        destination: target.clone(),
+        driver: driver.to_owned(),
+        mode: String::new(),
+        rw: *writable,
+        propagation: propagation.clone(),
+    }
+}
+
+/// The word of a protocol.
+pub(super) fn protocol_word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Sctp => "sctp",
+    }
+}
+
+fn network_settings(record: &Record, sandbox: Option<&Sandbox>, machine: &str) -> NetworkSettings {
+    let wiring = Wiring::of(&record.description);
+    let place = place(record, &wiring, sandbox, machine);
+    NetworkSettings {
+        sandbox_key: sandbox.map(|sandbox| sandbox.netns.display().to_string()).unwrap_or_default(),
+        sandbox_id: sandbox.map(|_| record.id.to_string()).unwrap_or_default(),
+        ports: sandbox.map(port_map).unwrap_or_default(),
+        endpoint_id: place.endpoint_id.clone(),
+        gateway: place.gateway.clone(),
+        ip_address: place.ip_address.clone(),
+        ip_prefix_len: place.ip_prefix_len,
+        mac_address: place.mac_address.clone(),
+        networks: [(network_name(&wiring).to_owned(), place)].into(),
+        ..NetworkSettings::default()
+    }
+}
+
+/// A container's place in its network.
+pub(super) fn place(
+    record: &Record,
+    wiring: &Wiring,
+    sandbox: Option<&Sandbox>,
+    machine: &str,
+) -> EndpointSettings {
+    let network_id = network::network_id(machine, network_name(wiring));
+    let Some(interface) = sandbox.and_then(|sandbox| sandbox.interface) else {
+        return EndpointSettings { network_id, ..EndpointSettings::default() };
+    };
+    EndpointSettings {
+        aliases: wiring.sandbox.aliases.clone(),
+        endpoint_id: network::endpoint_id(&network_id, &record.id.to_string()),
+        network_id,
+        mac_address: interface.mac.to_string(),
+        gateway: interface.gateway.to_string(),
+        ip_address: interface.address.to_string(),
+        ip_prefix_len: interface.prefix.into(),
+        ..EndpointSettings::default()
+    }
+}
+
+fn port_map(sandbox: &Sandbox) -> PortMap {
+    let mut map = PortMap::new();
+    for port in &sandbox.ports {
+        let key = format!("{}/{}", port.container_port, protocol_word(port.protocol));
+        let binding =
+            PortBinding { host_ip: port.host_ip.to_string(), host_port: port.host_port.to_string() };
+        map.entry(key).or_default().get_or_insert_default().push(binding);
+    }
+    map
+}
