@@ -12,6 +12,7 @@ mod lists;
 mod logs;
 mod membership;
 mod resource;
+mod shown;
 mod watch;
 
 use std::sync::Arc;

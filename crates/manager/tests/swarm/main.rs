@@ -222,6 +222,27 @@ async fn what_tasks_write_finds_its_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_manager_finds_its_nodes_and_disturbs_no_task() {
+    let swarm = Swarm::found().await;
+    let agent = swarm.agent("worker", &swarm.credentials);
+    let me = swarm.credentials.identity().subject.node_id().unwrap();
+    swarm.until(|state| is_ready(state, me)).await;
+    swarm.create_service().await;
+    let before = swarm.until(all_run).await;
+
+    let swarm = swarm.restart().await;
+    let begun = host::clock::now();
+    let mut news = agent.news();
+    news.mark_unchanged();
+    news.changed().await.unwrap();
+    println!("the node is back after {:?}", host::clock::since(begun));
+    let after = swarm.until(|state| all_run(state) && is_ready(state, me)).await;
+    let ids = |state: &State| state.tasks.iter().map(|task| task.id).collect::<Vec<_>>();
+    assert_eq!(ids(&after), ids(&before));
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_is_told_what_is_missing() {
     let swarm = Swarm::found().await;
     let service = swarm.create_service().await;

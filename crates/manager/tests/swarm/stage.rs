@@ -37,24 +37,48 @@ pub(crate) struct Swarm {
     pub(crate) stop: oneshot::Sender<()>,
 }
 
+/// What outlasts a manager.
+struct Kept {
+    folder: tempfile::TempDir,
+    credentials: Arc<Credentials>,
+    tokens: JoinTokens,
+}
+
 impl Swarm {
+    /// A new swarm, as a daemon would found it.
     pub(crate) async fn found() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut chance = host::chance::chance().unwrap();
         let (founding, credentials) = founding(folder.path(), &mut chance);
         let tokens = founding.cluster.root_ca.join_tokens.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let kept = Kept { folder, credentials: Arc::new(credentials), tokens };
+        Self::serve(kept, listener, Some(founding)).await
+    }
+
+    /// The same swarm after its manager's end and new start.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { manager, addr, credentials, tokens, folder, logs: _, mut serving, stop } = self;
+        stop.send(()).unwrap();
+        serving.join_next().await.unwrap().unwrap();
+        assert!(Arc::into_inner(manager).unwrap().stop().await);
+        let listener = TcpListener::bind(&addr).await.unwrap();
+        Self::serve(Kept { folder, credentials, tokens }, listener, None).await
+    }
+
+    async fn serve(kept: Kept, listener: TcpListener, founding: Option<Founding>) -> Self {
+        let Kept { folder, credentials, tokens } = kept;
         let addr = listener.local_addr().unwrap().to_string();
         let config = ManagerConfig {
             state_dir: folder.path().join("raft"),
             raft_id: 1,
-            node_id: founding.node.id,
+            node_id: credentials.identity().subject.node_id().unwrap(),
             addr: addr.clone(),
             keys: Keys::only(DataKey::new([7; 32])),
             tick: Duration::from_millis(100),
             messages: mpsc::channel(1).0,
         };
-        let manager = Arc::new(Manager::start(config, Some(founding)).await.unwrap());
+        let manager = Arc::new(Manager::start(config, founding).await.unwrap());
         let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
         let logs = LogBroker::default();
         let services =
@@ -66,7 +90,7 @@ impl Swarm {
             let stopped = async { drop(stopped.await) };
             wire::channel::serve(listener, receiver, services.routes(), stopped).await.unwrap();
         });
-        Self { manager, addr, credentials: Arc::new(credentials), tokens, folder, logs, serving, stop }
+        Self { manager, addr, credentials, tokens, folder, logs, serving, stop }
     }
 
     pub(crate) fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
