@@ -37,6 +37,8 @@ const ALIGNMENT: usize = 16;
 const SECTOR_BYTES: usize = 512;
 const MAGIC: &[u8; 8] = b"SKEPLOG1";
 const FILLING: u8 = 0xFF;
+/// What is kept for the next frame: one large batch must not hold its memory for ever.
+const BUFFER_BYTES_MAX: usize = 256 << 10;
 
 /// The beginning of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +124,9 @@ impl Frame {
         fill: impl FnOnce(&mut Vec<u8>),
     ) -> &[u8] {
         const SEALED: usize = FRAME_HEADER_BYTES + TAG_BYTES;
+        if self.bytes.capacity() > BUFFER_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
         self.bytes.clear();
         self.bytes.resize(SEALED, 0);
         fill(&mut self.bytes);

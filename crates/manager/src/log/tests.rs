@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use proptest::collection;
+use proptest::prelude::{ProptestConfig, any, proptest};
 use raft::{ConfChange, ConfChangeKind, ConfState, Entry, HardState, Payload, Persist, Snapshot, Stored};
 
 use super::seal::{DataKey, Keys};
@@ -142,6 +144,37 @@ fn any_changed_bit_is_refused() {
         }
     }
     assert!(told.len() >= 3, "{told:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn garbage_never_becomes_history(at in 0.0..1.0, garbage in collection::vec(any::<u8>(), 1..80), ahead: bool) {
+        let folder = memory();
+        let (path, mut bytes, history) = small_log(folder.path());
+        if ahead {
+            bytes.extend([0; 2048]);
+        }
+        let at = (bytes.len() as f64 * at) as usize;
+        let end = bytes.len().min(at + garbage.len());
+        bytes[at..end].copy_from_slice(&garbage[..end - at]);
+        fs::write(&path, bytes).unwrap();
+        if let Ok((_, stored)) = Log::open(folder.path(), keys()) {
+            assert!(history.contains(&stored));
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_log_and_no_harm(bytes in collection::vec(any::<u8>(), 0..300), is_headed: bool) {
+        let folder = memory();
+        let (path, log, _) = small_log(folder.path());
+        let head = if is_headed { &log[..64] } else { &[] };
+        fs::write(&path, [head, &bytes].concat()).unwrap();
+        let _ = Log::open(folder.path(), keys());
+        fs::write(folder.path().join("snapshot-1"), [b"SKEPSNAP", &bytes[..]].concat()).unwrap();
+        assert!(Log::open(folder.path(), keys()).is_err());
+    }
 }
 
 #[test]
