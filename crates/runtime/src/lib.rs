@@ -4,6 +4,7 @@ pub(crate) mod cgroup;
 pub mod container;
 pub mod image;
 pub mod logs;
+pub mod stats;
 pub(crate) mod supervisor;
 pub mod volume;
 

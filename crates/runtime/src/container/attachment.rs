@@ -1,8 +1,10 @@
 //! A conversation with a process: what it writes, and what is written to it.
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use crate::container::description::Size;
+use crate::container::exec::{ExecPhase, ExecRecord};
 use crate::supervisor::{Ear, Line, Mouth, Request, Stream, Word};
 
 /// A conversation with a process.
@@ -16,7 +18,11 @@ pub struct Attachment {
 
 /// What a process writes.
 #[derive(Debug)]
-pub struct Output(Ear);
+pub struct Output {
+    ear: Ear,
+    /// The record of the process, if its code must be in it before the output ends.
+    record: Option<watch::Receiver<ExecRecord>>,
+}
 
 /// What is written to a process.
 #[derive(Debug)]
@@ -25,7 +31,13 @@ pub struct Input(Mouth);
 impl Attachment {
     pub(crate) fn new(line: Line) -> Self {
         let (ear, mouth) = line.split();
-        Self { output: Output(ear), input: Input(mouth) }
+        Self { output: Output { ear, record: None }, input: Input(mouth) }
+    }
+
+    /// One whose output ends only when the code is known: clients ask for it at once.
+    pub(crate) fn with_record(self, record: watch::Receiver<ExecRecord>) -> Self {
+        let Self { output: Output { ear, record: _ }, input } = self;
+        Self { output: Output { ear, record: Some(record) }, input }
     }
 }
 
@@ -37,12 +49,17 @@ impl Output {
     /// If the connection broke.
     pub async fn next(&mut self) -> std::io::Result<Option<(Stream, Bytes)>> {
         loop {
-            match self.0.next().await? {
+            match self.ear.next().await? {
                 Some(Word::Output(stream, bytes)) => return Ok(Some((stream, bytes))),
                 Some(Word::Held | Word::Started { .. }) => {}
-                Some(Word::Failed | Word::Exited(_)) | None => return Ok(None),
+                Some(Word::Failed | Word::Exited(_)) | None => break,
             }
         }
+        if let Some(record) = &mut self.record {
+            // If the record is gone, nobody can ask for the code.
+            let _ = record.wait_for(|record| matches!(record.phase, ExecPhase::Exited { .. })).await;
+        }
+        Ok(None)
     }
 }
 

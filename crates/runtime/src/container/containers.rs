@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use host::files::{self, Access};
 use model::time::Duration;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::DropGuard;
 
 use crate::container::attachment::Attachment;
@@ -16,10 +16,12 @@ use crate::container::ground::{Ground, Handle, RuntimeConfig};
 use crate::container::id::ContainerId;
 use crate::container::keeper::{Command, Frozen, Keeper, Leavings};
 use crate::container::mounts;
-use crate::container::prepare::EXIT_FILE;
+use crate::container::prepare::{EXIT_FILE, log_file};
 use crate::container::signal::Signal;
 use crate::container::spec;
 use crate::container::state::{Exit, Phase, Record};
+use crate::logs::options::LogPlan;
+use crate::logs::{LogLine, LogQuery, read};
 use crate::supervisor;
 use crate::volume::Volumes;
 
@@ -350,6 +352,39 @@ impl Containers {
         self.ask(id, |answer| Command::Update(Box::new(limits), answer)).await
     }
 
+    /// Reads the log of a container. Lines come as fast as they are taken, and end with the log, or with the
+    /// container if it is followed.
+    ///
+    /// # Errors
+    /// If there is no such container, or it keeps no log.
+    pub fn logs(&self, id: ContainerId, query: LogQuery) -> Result<mpsc::Receiver<LogLine>, ContainerError> {
+        let handle = self.handle(id)?;
+        if handle.record.borrow().description.log.plan() == Ok(LogPlan::Nothing) {
+            let text = "configured logging driver does not support reading".to_owned();
+            return Err(ContainerError::NotBuilt(text));
+        }
+        let (sender, lines) = mpsc::channel(LINES_MAX);
+        let over = self.ground.shutdown.token().child_token();
+        let path = log_file(&self.ground.folder(id), id);
+        let mut seen = handle.record;
+        self.ground.shutdown.spawn(async move {
+            let reading = read::read(path, query, sender.clone(), over.clone());
+            // A follower of a container that does not run waits for nothing.
+            let ending = async {
+                let _ = seen.wait_for(|record| record.running().is_none()).await;
+                over.cancel();
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                read = reading => if let Err(error) = read {
+                    tracing::warn!(container = %id, %error, "a log cannot be read");
+                },
+                () = ending => {}
+            }
+        });
+        Ok(lines)
+    }
+
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<ContainerEvent> {
         self.ground.events.subscribe()
@@ -506,6 +541,8 @@ fn check_name(name: &str) -> Result<(), ContainerError> {
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the kernel may take to kill.
 const KILL_MAX: Duration = Duration::from_secs(30);
+/// So many lines of a log are read ahead.
+const LINES_MAX: usize = 64;
 const CLOSING_MAX: Duration = Duration::from_secs(5);
 /// The code of a process that was gone when the daemon came back, and nobody had seen its end.
 const GONE: i32 = 255;

@@ -385,16 +385,28 @@ impl Watch {
         self.failed();
         if let Some(entry) = self.ground.execs.lock().get_mut(&self.id) {
             entry.requests = None;
+            // Its supervisor may have been killed: then nobody saw its end.
+            entry.record.send_if_modified(|record| {
+                let is_over = matches!(record.phase, ExecPhase::Exited { .. });
+                if !is_over {
+                    record.phase = ExecPhase::Exited { code: LOST };
+                }
+                !is_over
+            });
         }
         // A leftover is swept away with the exec root.
         let _ = host::files::remove_if_there(&folder(&self.ground, self.id));
     }
 
     async fn let_listener_in(&mut self) {
-        if let Ok(mut line) = supervisor::connect(&folder(&self.ground, self.id)).await {
-            if line.say(&Request::Attach).await.is_ok() {
-                self.attachment = Some(Attachment::new(line));
-            }
+        if let Ok(mut line) = supervisor::connect(&folder(&self.ground, self.id)).await
+            && line.say(&Request::Attach).await.is_ok()
+        {
+            let attachment = Attachment::new(line);
+            self.attachment = match self.ground.execs.record(self.id) {
+                Ok(record) => Some(attachment.with_record(record)),
+                Err(_) => Some(attachment),
+            };
         }
         let _ = self.line.say(&Request::Go).await;
     }

@@ -84,7 +84,8 @@ pub(crate) fn failure(folder: &Path, program: &Path) -> StartFailure {
 
 fn explain(own: &str, log: &str, program: &str) -> StartFailure {
     let said = log.lines().filter_map(|line| serde_json::from_str::<LogLine>(line).ok());
-    let last = said.filter(|line| line.level == "error").last().map(|line| line.msg);
+    let mut errors = said.filter(|line| line.level == "error");
+    let last = errors.next_back().map(|line| line.msg);
     let reason = match last {
         Some(reason) => reason,
         None if own.is_empty() => "the OCI runtime ended without a word".to_owned(),

@@ -85,11 +85,6 @@ pub(crate) fn user_of(wish: &Description) -> &str {
     if wish.user.is_empty() { &wish.image.defaults.user } else { &wish.user }
 }
 
-/// Takes away what only a start needs.
-pub(crate) fn clear_run_folder(run: &Path) -> io::Result<()> {
-    files::remove_if_there(run)
-}
-
 fn make_folders(folder: &Path, run: &Path) -> io::Result<()> {
     for (place, access) in [
         (folder.join("upper"), Access::Public),
