@@ -196,11 +196,11 @@ impl Progress {
         (place, tasks): (Place, &[Arc<Task>]),
         cx: &mut Cx<'_>,
     ) {
-        let desired = match self.config.order {
-            UpdateOrder::StopFirst => TaskState::Ready,
-            UpdateOrder::StartFirst => TaskState::Running,
+        let (desired, kept) = match self.config.order {
+            UpdateOrder::StopFirst => (TaskState::Ready, None),
+            UpdateOrder::StartFirst => (TaskState::Running, serving(tasks)),
         };
-        for task in tasks.iter().filter(|task| desired == TaskState::Ready && is_wanted(task)) {
+        for task in tasks.iter().filter(|task| is_wanted(task) && Some(task.id) != kept) {
             wish(draft, task, TaskState::Shutdown);
         }
         let task = place.new_task(draft, &self.service, desired, cx);
@@ -263,6 +263,13 @@ impl Fresh {
     fn is_busy(&self, now: Timestamp, delay: Duration) -> bool {
         !self.leftover.is_empty() || self.since.is_none_or(|since| since + delay > now)
     }
+}
+
+/// The one old task that stays until the new one runs: one that runs, or else the newest.
+fn serving(tasks: &[Arc<Task>]) -> Option<TaskId> {
+    let wanted = || tasks.iter().filter(|task| is_wanted(task));
+    let runs = wanted().find(|task| task.status.state == TaskState::Running);
+    runs.or_else(|| wanted().last()).map(|task| task.id)
 }
 
 /// True if the task ended though nobody wished it.
