@@ -149,11 +149,14 @@ impl Manager {
         let replica = Replica::new(config, &stored, host::chance::chance()?, clock::now());
 
         let done = orders.clone();
-        // If the pump has ended, nobody needs to know any more.
         let room = watch::Sender::default();
         let (ask, questions) = Ask::led(leadership.subscribe(), room.subscribe(), patience);
-        let writer =
-            Writer::start(log, room, move |written| drop(done.blocking_send(Order::Written(written))))?;
+        let watched = Alarm(failure.clone());
+        let writer = Writer::start(log, room, move |written| {
+            let _watched = &watched;
+            // If the pump has ended, nobody needs to know any more.
+            let _ = done.blocking_send(Order::Written(written));
+        })?;
         let manager = Self {
             ask,
             reader: book.reader(),
