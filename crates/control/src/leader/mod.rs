@@ -187,3 +187,6 @@ impl Leader {
 fn answers(granted: Vec<(Ticket, Answer)>) -> Vec<Output> {
     granted.into_iter().map(|(ticket, answer)| Output::Answer(ticket, Ok(answer))).collect()
 }
+
+#[cfg(test)]
+mod tests;
