@@ -2,7 +2,7 @@
 //!
 //! The order of the list that `handle` returns is law: each output may be carried out as soon as those before
 //! it are, and none needs to wait for more. In particular a [`Output::Send`] never runs ahead of what it
-//! promises: the [`Outbox`] holds such a message back until the `Persisted` it depends on. A
+//! promises: the `Outbox` holds such a message back until the `Persisted` it depends on. A
 //! pump may therefore hand [`Output::Persist`] to a thread and go on at once with the rest.
 
 use std::sync::Arc;
