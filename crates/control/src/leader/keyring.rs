@@ -37,15 +37,15 @@ impl Keyring {
 
     /// Makes the first keys, or the next ones if it is time.
     pub(super) fn draft(&mut self, draft: &mut Draft, cx: &mut Cx<'_>) {
-        let Some(cluster) = draft.cluster().cloned() else { return };
-        if cluster.network_bootstrap_keys.is_empty() {
-            draft.edit(&cluster, |cluster| begin(cluster, cx));
-        } else if self.due <= cx.now {
-            draft.edit(&cluster, |cluster| rotate(cluster, cx));
-        } else {
+        if !self.wants_draft(draft, cx.now) {
             return;
         }
         self.due = cx.now + PERIOD;
+        let Some(cluster) = draft.cluster().cloned() else { return };
+        draft.edit(&cluster, |cluster| match cluster.network_bootstrap_keys[..] {
+            [] => begin(cluster, cx),
+            _ => rotate(cluster, cx),
+        });
     }
 }
 

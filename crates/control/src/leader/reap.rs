@@ -50,7 +50,14 @@ fn may_go(state: &State, task: &Task) -> bool {
     let status = task.status.state;
     let stopped = || status < TaskState::Assigned || status.is_final() || unheard();
     let removed = task.desired_state == TaskState::Remove && stopped();
-    removed || (task.service_id.is_none() && status == TaskState::Orphaned)
+    removed || (task.service_id.is_none() && status == TaskState::Orphaned) || is_homeless(state, task)
+}
+
+/// True if the task's place is gone with its node.
+fn is_homeless(state: &State, task: &Task) -> bool {
+    let place = Place::of(state, task);
+    let gone = |place| matches!(place, Place::On(_, node) if state.nodes.get(node).is_none());
+    task.status.state.is_final() && place.is_some_and(gone)
 }
 
 /// Forgets the oldest tasks of a place that are beyond the limit and will not run again.

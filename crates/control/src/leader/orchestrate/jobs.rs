@@ -14,7 +14,7 @@ use store::Draft;
 use super::global::suits;
 use super::place::{Place, is_job};
 use super::slots::wish;
-use crate::leader::agenda::Agenda;
+use crate::leader::agenda::{Agenda, is_stranded};
 
 /// Looks at jobs whose tasks ended: the next ones may begin.
 pub(super) fn go_on(draft: &mut Draft, agenda: &Agenda, cx: &mut Cx<'_>) {
@@ -33,6 +33,9 @@ pub(super) fn go_on(draft: &mut Draft, agenda: &Agenda, cx: &mut Cx<'_>) {
 pub(super) fn reconcile(draft: &mut Draft, service: &Service, cx: &mut Cx<'_>) {
     let run = service.job_status.map(|job| job.job_iteration).unwrap_or_default();
     remove_earlier(draft, service, run);
+    if service.spec.mode == ServiceMode::GlobalJob {
+        leave_lost(draft, service);
+    }
     let places = match service.spec.mode {
         ServiceMode::ReplicatedJob { max_concurrent, total_completions } => {
             missing_slots(draft, service, run, (max_concurrent, total_completions))
@@ -53,6 +56,15 @@ fn remove_earlier(draft: &mut Draft, service: &Service, run: Version) {
     let tasks: Vec<Arc<Task>> = draft.tasks_of(service.id).filter(earlier).cloned().collect();
     for task in tasks {
         wish(draft, &task, TaskState::Remove);
+    }
+}
+
+/// What ran on a node on which nothing may stay is not run elsewhere: each node has its own.
+fn leave_lost(draft: &mut Draft, service: &Service) {
+    let lost = |task: &&Arc<Task>| task.status.state <= TaskState::Running && is_stranded(draft, task);
+    let tasks: Vec<Arc<Task>> = draft.tasks_of(service.id).filter(lost).cloned().collect();
+    for task in tasks {
+        wish(draft, &task, TaskState::Shutdown);
     }
 }
 

@@ -267,9 +267,9 @@ impl Fresh {
 
 /// The one old task that stays until the new one runs: one that runs, or else the newest.
 fn serving(tasks: &[Arc<Task>]) -> Option<TaskId> {
-    let wanted = || tasks.iter().filter(|task| is_wanted(task));
-    let runs = wanted().find(|task| task.status.state == TaskState::Running);
-    runs.or_else(|| wanted().last()).map(|task| task.id)
+    let mut wanted = tasks.iter().filter(|task| is_wanted(task));
+    let runs = wanted.clone().find(|task| task.status.state == TaskState::Running);
+    runs.or_else(|| wanted.next_back()).map(|task| task.id)
 }
 
 /// True if the task ended though nobody wished it.
