@@ -225,6 +225,44 @@ fn a_missing_file_is_noticed() {
 }
 
 #[test]
+fn a_full_file_is_followed_by_another() {
+    let folder = memory();
+    let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
+    log.wal.file_bytes_max = 4096;
+    let text = "x".repeat(300);
+    let mut entries = Vec::new();
+    for number in 1..=100 {
+        // Now and then a new leader replaces the last entry.
+        let index = number - number / 10;
+        let entry = entry(index, 1 + number / 10, &text);
+        log.persist(&persist(number, vec![entry.clone()])).unwrap();
+        entries.truncate(index as usize - 1);
+        entries.push(entry);
+    }
+    drop(log);
+    let paths = files(folder.path());
+    assert!(paths.len() > 5, "{paths:?}");
+    let (mut log, stored) = Log::open(folder.path(), keys()).unwrap();
+    assert_eq!(stored.entries, entries);
+
+    log.persist(&persist(101, Vec::new())).unwrap();
+    log.compact(&snapshot(50), 0).unwrap();
+    drop(log);
+    let left = files(folder.path());
+    assert!(left.len() < paths.len(), "{left:?}");
+    let (_, stored) = Log::open(folder.path(), keys()).unwrap();
+    assert_eq!(stored.entries, entries[50..]);
+
+    let oldest = left.iter().filter(|path| path.to_string_lossy().contains("log-")).min().unwrap();
+    let mut bytes = fs::read(oldest).unwrap();
+    *bytes.iter_mut().rev().find(|byte| **byte != 0xFF).unwrap() ^= 1;
+    fs::write(oldest, bytes).unwrap();
+    assert!(
+        matches!(Log::open(folder.path(), keys()), Err(LogError::Damaged { path, .. }) if path == *oldest)
+    );
+}
+
+#[test]
 fn compaction_removes_old_files_and_keeps_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     for number in 1..=4 {

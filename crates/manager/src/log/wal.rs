@@ -17,7 +17,7 @@ use super::segment::{self, Frame, HEADER_BYTES, Header};
 
 /// How much is written ahead at once.
 const AHEAD_BYTES: u64 = 1 << 20;
-/// Beyond this size a new file is begun.
+/// Large enough to be begun rarely, small enough to be read at once.
 const FILE_BYTES_MAX: u64 = 32 << 20;
 
 /// All files of the log.
@@ -32,6 +32,8 @@ pub(crate) struct Wal {
     next_sequence: u64,
     next_batch: u64,
     frame: Frame,
+    /// Beyond this size a new file is begun.
+    pub(crate) file_bytes_max: u64,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,7 @@ impl Wal {
             next_sequence: 1,
             next_batch: 1,
             frame: Frame::default(),
+            file_bytes_max: FILE_BYTES_MAX,
         };
         let paths = wal.paths()?;
         let mut batches = Vec::new();
@@ -91,7 +94,7 @@ impl Wal {
     ) -> Result<(), LogError> {
         let number = self.next_batch;
         let mut segment = match self.open.take() {
-            Some(segment) if segment.end < FILE_BYTES_MAX => segment,
+            Some(segment) if segment.end < self.file_bytes_max => segment,
             Some(full) => {
                 self.close(full)?;
                 self.begin()?
