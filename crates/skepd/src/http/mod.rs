@@ -5,6 +5,7 @@
 
 mod error;
 mod find;
+mod logs;
 mod progress;
 mod request;
 mod respond;

@@ -19,7 +19,7 @@ use crate::http::error::Answer;
 use crate::http::find::find;
 use crate::http::request::{Json, Query, Spoken};
 use crate::http::respond;
-use crate::http::routes::Shared;
+use crate::http::routes::{Shared, tasks};
 use crate::standing::unfitting;
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Arc<Daemon>> {
         .route("/services/create", post(create))
         .route("/services/{id}", get(inspect).delete(remove))
         .route("/services/{id}/update", post(update))
+        .route("/services/{id}/logs", get(logs))
 }
 
 const FILTERS: &[&str] = &["id", "label", "mode", "name", "runtime"];
@@ -175,6 +176,17 @@ async fn remove(State(daemon): Shared, Path(id): Path<String>) -> Answer {
     let id = find::<Service>(&manager.state(), &id)?.id;
     manager.ask(Request::RemoveService(id)).await?;
     Ok(respond::ok())
+}
+
+async fn logs(
+    State(daemon): Shared,
+    Path(id): Path<String>,
+    Spoken(version): Spoken,
+    query: Query,
+) -> Answer {
+    let state = daemon.node.manager()?.state();
+    let service = find::<Service>(&state, &id)?;
+    tasks::logs_of(&daemon, state.tasks_of(service.id), version, &query)
 }
 
 fn into_model(spec: ServiceSpec) -> Result<model::ServiceSpec, ApiError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{ApiError, Filters, task};
+use api::{ApiError, ApiVersion, Filters, task};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
@@ -11,12 +11,17 @@ use model::{Node, Runtime, Service, Task, TaskState};
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
 use crate::http::find::find;
-use crate::http::request::Query;
+use crate::http::logs;
+use crate::http::request::{Query, Spoken};
 use crate::http::respond;
 use crate::http::routes::Shared;
+use crate::http::stream::Framing;
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
-    Router::new().route("/tasks", get(list)).route("/tasks/{id}", get(inspect))
+    Router::new()
+        .route("/tasks", get(list))
+        .route("/tasks/{id}", get(inspect))
+        .route("/tasks/{id}/logs", get(logs))
 }
 
 const FILTERS: &[&str] =
@@ -88,4 +93,49 @@ impl<'a> Chosen<'a> {
 async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
     let state = daemon.node.manager()?.state();
     Ok(respond::json(&task::Task::from(&**find::<Task>(&state, &id)?)))
+}
+
+async fn logs(
+    State(daemon): Shared,
+    Path(id): Path<String>,
+    Spoken(version): Spoken,
+    query: Query,
+) -> Answer {
+    let state = daemon.node.manager()?.state();
+    let task = find::<Task>(&state, &id)?;
+    logs_of(&daemon, [task], version, &query)
+}
+
+/// The logs of these tasks, as far as their containers are on this node.
+pub(super) fn logs_of<'a>(
+    daemon: &Daemon,
+    tasks: impl IntoIterator<Item = &'a Arc<Task>>,
+    version: ApiVersion,
+    query: &Query,
+) -> Answer {
+    let wish = logs::Wish::of(query)?;
+    let (mut sources, mut missing, mut framing) = (Vec::new(), Vec::new(), Framing::Multiplexed);
+    for task in tasks.into_iter().filter(|task| task.status.state >= TaskState::Starting) {
+        if task.spec.container().is_some_and(|container| container.tty) {
+            framing = Framing::Raw;
+        }
+        let Ok(container) = daemon.containers.resolve(&task.name()) else {
+            if daemon.node.standing().facts().node_id != task.node_id {
+                missing.push(format!("task {} runs on another node", task.id));
+            }
+            continue;
+        };
+        let id = |id: Option<String>| id.unwrap_or_default();
+        let attributes = [
+            ("com.docker.swarm.node.id", id(task.node_id.map(|id| id.to_string()))),
+            ("com.docker.swarm.service.id", id(task.service_id.map(|id| id.to_string()))),
+            ("com.docker.swarm.task.id", task.id.to_string()),
+        ];
+        sources.push(logs::LogSource { container, attributes: attributes.into() });
+    }
+    let warning = (!missing.is_empty()).then(|| {
+        let reasons = missing.join(", ");
+        format!("warning: incomplete log stream. some logs could not be retrieved for the following reasons: {reasons}")
+    });
+    logs::answer(&daemon.containers, sources, wish, (framing, version), warning)
 }

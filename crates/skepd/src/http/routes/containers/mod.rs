@@ -8,6 +8,7 @@ mod life;
 mod list;
 mod mounts;
 mod show;
+mod watch;
 
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ pub(super) fn routes() -> Router<Arc<Daemon>> {
         .route("/containers/prune", post(life::prune))
         .route("/containers/{id}", axum::routing::delete(life::remove))
         .route("/containers/{id}/json", get(show::inspect))
+        .route("/containers/{id}/logs", get(watch::logs))
+        .route("/containers/{id}/stats", get(watch::stats))
+        .route("/containers/{id}/top", get(watch::top))
         .route("/containers/{id}/start", post(life::start))
         .route("/containers/{id}/stop", post(life::stop))
         .route("/containers/{id}/restart", post(life::restart))
