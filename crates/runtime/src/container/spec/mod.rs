@@ -257,11 +257,15 @@ fn one_mount(
             list
         }
     };
-    options.extend(match access {
-        MountAccess::Writable => None,
-        MountAccess::ReadOnly | MountAccess::ReadOnlyTop => Some("ro".to_owned()),
-        MountAccess::ReadOnlyForced => Some("rro".to_owned()),
-    });
+    // What is mounted beneath cannot be written either, unless only the top is meant: Docker's rule.
+    let recursive = options.iter().any(|option| option == "rbind");
+    let words: &[&str] = match access {
+        MountAccess::Writable => &[],
+        MountAccess::ReadOnly if recursive => &["ro", "rro"],
+        MountAccess::ReadOnly | MountAccess::ReadOnlyTop => &["ro"],
+        MountAccess::ReadOnlyForced => &["rro"],
+    };
+    options.extend(words.iter().map(|word| (*word).to_owned()));
     let is_tmpfs = matches!(source, MountSource::Tmpfs { .. });
     let (kind, source) = if is_tmpfs { ("tmpfs", "tmpfs".into()) } else { ("bind", from.to_string_lossy()) };
     Ok(Mount { destination: target, kind, source: source.into_owned(), options })
