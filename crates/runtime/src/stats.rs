@@ -321,7 +321,10 @@ mod tests {
         let eth0 = NetworkStats { name: "eth0".into(), received: [10, 2, 3, 4], sent: [50, 6, 7, 8] };
         assert_eq!(networks(text), [eth0]);
         let disk = BlockStats { device: (8, 0), read: 5, written: 7 };
-        assert_eq!(block_v1("8:0 Read 5\n8:0 Write 7\n8:0 Total 12\nTotal 12\n"), std::slice::from_ref(&disk));
+        assert_eq!(
+            block_v1("8:0 Read 5\n8:0 Write 7\n8:0 Total 12\nTotal 12\n"),
+            std::slice::from_ref(&disk)
+        );
         assert_eq!(block_v2("8:0 rbytes=5 wbytes=7 rios=1\n"), [disk]);
         assert_eq!(system_cpu("cpu  1 2 3 4 0 0 0 0 9 9\n"), 100_000_000);
         assert_eq!(machine_memory("MemTotal:  2 kB\n"), 2048);
