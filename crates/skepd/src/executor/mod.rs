@@ -7,6 +7,7 @@ mod containers;
 mod description;
 mod files;
 pub(crate) mod image;
+mod logs;
 mod node;
 mod sandbox;
 mod template;
@@ -14,7 +15,7 @@ mod template;
 use std::io;
 use std::sync::Arc;
 
-use agent::{Dependencies, Executor};
+use agent::{Dependencies, Executor, LogLine, LogWish};
 use control::worker::{Done, Failure};
 use model::node::{NodeDescription, NodeTlsInfo};
 use model::spec::container::ContainerSpec;
@@ -22,7 +23,7 @@ use model::{Node, Task};
 use network::Network;
 use runtime::container::{ContainerError, ContainerId, Containers, Leavings, Record, Removal, StopWish};
 use runtime::image::Images;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tracing::warn;
 
 use crate::config::Config;
@@ -212,6 +213,10 @@ impl Executor for ContainerExecutor {
             Ok(()) => Ok(Done::default()),
             Err(error) => Err(files::FilesError::from(error).into()),
         }
+    }
+
+    async fn logs(&self, task: &Task, wish: &LogWish, lines: mpsc::Sender<LogLine>) -> Result<(), Failure> {
+        logs::send(&self.containers, self.container_of(task)?, wish, lines).await
     }
 }
 
