@@ -111,6 +111,12 @@ impl Leader {
         }
     }
 
+    /// What it keeps for speed and yet differs from the book, if anything does: a bug. For the simulator, to be
+    /// asked while no proposal is in flight.
+    pub fn differs_from(&self, state: &State) -> Option<&'static str> {
+        self.deciders.differ_from(state)
+    }
+
     fn ask(&mut self, ticket: Ticket, request: Request) -> Option<Output> {
         if self.waiting.len() >= REQUESTS_WAITING_MAX {
             let refusal = Refusal::new(RefusalKind::Unavailable, "too many requests are waiting");

@@ -42,6 +42,14 @@ impl Deciders {
         self.agenda.wake_at()
     }
 
+    /// What is kept and yet differs from the book.
+    pub(super) fn differ_from(&self, state: &State) -> Option<&'static str> {
+        if self.pools != Pools::of(state) {
+            return Some("the pools");
+        }
+        (self.ledger != Ledger::of(state)).then_some("the ledger")
+    }
+
     /// What was committed wants another look, until a round drafts nothing.
     pub(super) fn committed(&mut self, changes: &[Change]) {
         for change in changes {

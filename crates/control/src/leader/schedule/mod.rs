@@ -66,7 +66,8 @@ fn group(task: &Task) -> Group {
 }
 
 /// Places tasks that are alike but for their slots, one after the other, each on the best node there is.
-fn place(draft: &mut Draft, ledger: &mut Ledger, tasks: Vec<Arc<Task>>) {
+fn place(draft: &mut Draft, ledger: &mut Ledger, mut tasks: Vec<Arc<Task>>) {
+    tasks.sort_by_key(|task| (task.slot, task.id));
     let Some(first) = tasks.first() else { return };
     let wish = Wish::of(draft, first);
     let mut places = Places::of(ledger, &wish);

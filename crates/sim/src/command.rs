@@ -1,0 +1,190 @@
+//! What users and enemies do, one line each.
+//!
+//! In: a line of a script, or of a storm. Out: the swarm, to which it was done, and what is to be shown.
+
+use model::node::Availability;
+use model::{
+    ClusterSpec, Network, NetworkSpec, NodeSpec, SecretSpec, Service, ServiceMode, ServiceSpec, Task,
+    TaskState,
+};
+use control::leader::{Request, Rollback, Rotation};
+
+use crate::story::{node_name, task_name, without_ids};
+use crate::swarm::{Broken, NodeNumber, Swarm};
+use crate::wish::{change, duration, plain};
+
+/// A line that means nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The line cannot be read.
+    #[error("cannot read \"{0}\"")]
+    Unreadable(String),
+    /// It was read and done, and something broke.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+/// Does what a line says; returns what it shows.
+pub fn run(swarm: &mut Swarm, line: &str) -> Result<Vec<String>, CommandError> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let unreadable = || CommandError::Unreadable(line.to_owned());
+    let [verb, rest @ ..] = words.as_slice() else { return Err(unreadable()) };
+    match *verb {
+        "after" => {
+            let time = rest.first().and_then(|word| duration(word)).ok_or_else(unreadable)?;
+            swarm.run(time)?;
+            Ok(Vec::new())
+        }
+        "tasks" => Ok(tasks(swarm)),
+        "services" => Ok(services(swarm)),
+        _ if disturb(swarm, verb, rest).is_some() => Ok(Vec::new()),
+        _ => {
+            let request = request(swarm, verb, rest).ok_or_else(unreadable)?;
+            let answer = swarm.ask(request)?;
+            let no = answer.err().map(|refusal| format!("no: {}", without_ids(&refusal.message)));
+            Ok(no.into_iter().collect())
+        }
+    }
+}
+
+/// What an enemy does to machines; nothing if the line is no such thing.
+fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
+    let node = |swarm: &Swarm| rest.first().and_then(|name| swarm.number(name));
+    match verb {
+        "crash" => node(swarm).map(|node| swarm.crash_machine(node)),
+        "stop" => node(swarm).map(|node| swarm.crash_daemon(node)),
+        "start" => node(swarm).map(|node| {
+            if !swarm.node(node).is_up {
+                swarm.boot(node);
+            }
+        }),
+        "cut" => node(swarm).map(|node| swarm.network.cut(node)),
+        "heal" => node(swarm).map(|node| swarm.network.heal(node)),
+        "kill" => {
+            let (node, task) = running(swarm, rest.first()?)?;
+            swarm.crash_container(node, task);
+            Some(())
+        }
+        "depose" => {
+            swarm.depose();
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+/// The running task of this name.
+fn running(swarm: &Swarm, name: &str) -> Option<(NodeNumber, model::TaskId)> {
+    let runs = |task: &&std::sync::Arc<Task>| {
+        task.status.state == TaskState::Running && task_name(task, &swarm.book) == name
+    };
+    let task = swarm.book.tasks.iter().find(runs)?;
+    let node = swarm.nodes.iter().position(|node| Some(node.id) == task.node_id)?;
+    Some((NodeNumber(node as u32), task.id))
+}
+
+fn request(swarm: &Swarm, verb: &str, rest: &[&str]) -> Option<Request> {
+    let book = &swarm.book;
+    let [name, rest @ ..] = rest else { return None };
+    let service = |name: &str| book.services.named(name).next();
+    match verb {
+        "create" => {
+            let mut spec = plain(name);
+            change(&mut spec, rest, book).ok()?;
+            Some(Request::CreateService(Box::new(spec)))
+        }
+        "update" => {
+            let mut spec = service(name)?.spec.clone();
+            change(&mut spec, rest, book).ok()?;
+            Some(update(service(name)?, spec, Rollback::None))
+        }
+        "scale" => {
+            let (name, replicas) = name.split_once('=')?;
+            let mut spec = service(name)?.spec.clone();
+            spec.mode = ServiceMode::Replicated { replicas: replicas.parse().ok()? };
+            Some(update(service(name)?, spec, Rollback::None))
+        }
+        "rollback" => Some(update(service(name)?, ServiceSpec::default(), Rollback::Previous)),
+        "remove" => Some(Request::RemoveService(service(name)?.id)),
+        "network" => {
+            let mut spec = NetworkSpec::default();
+            (*name).clone_into(&mut spec.annotations.name);
+            Some(Request::CreateNetwork(Box::new(spec)))
+        }
+        "remove-network" => {
+            let network: &Network = book.networks.named(name).next()?;
+            Some(Request::RemoveNetwork(network.id))
+        }
+        "secret" => {
+            let mut spec = SecretSpec { data: b"word".to_vec(), ..SecretSpec::default() };
+            (*name).clone_into(&mut spec.annotations.name);
+            Some(Request::CreateSecret(Box::new(spec)))
+        }
+        "history" => {
+            let cluster = book.cluster()?;
+            let spec = ClusterSpec { task_history_retention_limit: name.parse().ok()?, ..cluster.spec.clone() };
+            let (id, version) = (cluster.id, cluster.meta.version);
+            Some(Request::UpdateCluster { id, version, spec: Box::new(spec), rotation: Rotation::default() })
+        }
+        _ => node_request(swarm, verb, name, rest),
+    }
+}
+
+fn node_request(swarm: &Swarm, verb: &str, name: &str, rest: &[&str]) -> Option<Request> {
+    let node = swarm.book.nodes.get(swarm.node(swarm.number(name)?).id)?;
+    let mut spec: NodeSpec = node.spec.clone();
+    match verb {
+        "drain" => spec.availability = Availability::Drain,
+        "pause" => spec.availability = Availability::Pause,
+        "activate" => spec.availability = Availability::Active,
+        "label" => {
+            for word in rest {
+                let (key, value) = word.split_once('=')?;
+                spec.annotations.labels.insert(key.to_owned(), value.to_owned());
+            }
+        }
+        "expel" => return Some(Request::RemoveNode { id: node.id, force: true }),
+        _ => return None,
+    }
+    Some(Request::UpdateNode { id: node.id, version: node.meta.version, spec })
+}
+
+fn update(service: &Service, spec: ServiceSpec, rollback: Rollback) -> Request {
+    let (id, version) = (service.id, service.meta.version);
+    Request::UpdateService { id, version, spec: Box::new(spec), rollback }
+}
+
+/// All tasks, as a table.
+fn tasks(swarm: &Swarm) -> Vec<String> {
+    let mut lines: Vec<String> = swarm
+        .book
+        .tasks
+        .iter()
+        .map(|task| {
+            let name = task_name(task, &swarm.book);
+            let node = task.node_id.map(|node| node_name(node, &swarm.book)).unwrap_or_default();
+            let err = &task.status.err;
+            let line = format!("{name:<10} {:<9} wished {:<9} {node} {err}", task.status.state, task.desired_state);
+            line.trim_end().to_owned()
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// All services, with how many of their tasks run, their ports and addresses.
+fn services(swarm: &Swarm) -> Vec<String> {
+    let line = |service: &std::sync::Arc<Service>| {
+        let name = &service.spec.annotations.name;
+        let runs = |task: &&std::sync::Arc<Task>| task.status.state == TaskState::Running;
+        let running = swarm.book.tasks_of(service.id).filter(runs).count();
+        let endpoint = service.endpoint.clone().unwrap_or_default();
+        let ports = endpoint.ports.iter().map(|port| format!(":{}", port.published_port));
+        let ips = endpoint.virtual_ips.iter().map(|ip| ip.addr.clone());
+        let all: Vec<String> = ips.chain(ports).collect();
+        format!("{name:<6} {running} running {}", all.join(" ")).trim_end().to_owned()
+    };
+    let mut lines: Vec<String> = swarm.book.services.iter().map(line).collect();
+    lines.sort();
+    lines
+}

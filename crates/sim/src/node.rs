@@ -1,0 +1,362 @@
+//! One simulated machine: a real worker, a pretended agent around it, pretended containers.
+//!
+//! In: what the leader says, what the machine itself awaits. Out: what it says, what it will await. Its memory
+//! survives a crash of the daemon; its containers do too, unless the machine lost its power.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use control::leader::{Answer, Assignment, AssignmentChange, Assignments, SessionEvent, Tell, Ticket};
+use control::worker::{Done, Failure, Input, Output, Step, Worker};
+use model::node::NodeDescription;
+use model::{Chance, Duration, Machine, NodeId, Refusal, SecretId, SessionId, Task, TaskId, TaskStatus, Timestamp};
+
+use crate::containers::Containers;
+use crate::swarm::NodeNumber;
+
+/// How long an answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// The longest pause before the leader is called again.
+const PAUSE_MAX: Duration = Duration::from_secs(8);
+
+/// What comes from the leader.
+#[derive(Debug)]
+pub enum Heard {
+    /// An answer.
+    Answered(Ticket, Result<Answer, Refusal>),
+    /// A word in a session.
+    Told(SessionId, Tell),
+}
+
+/// What a machine awaits of itself.
+#[derive(Debug)]
+pub enum Awaited {
+    /// Its daemon starts.
+    Boot,
+    /// It calls the leader.
+    Call,
+    /// It says that it is alive.
+    Beat(SessionId),
+    /// An answer should have come by now.
+    Overdue(Ticket),
+    /// A step ends, if it is still the one with this number.
+    Stepped(TaskId, u64, Result<Done, Failure>),
+    /// The worker wants to be woken.
+    Wake,
+}
+
+/// What a machine wants of the world.
+#[derive(Debug)]
+pub enum Effect {
+    /// Say this to the leader.
+    Say(SessionEvent),
+    /// Await this.
+    Await(Timestamp, Awaited),
+}
+
+/// One simulated machine.
+#[derive(Debug)]
+pub struct SimNode {
+    /// Its id.
+    pub id: NodeId,
+    /// What it says of itself.
+    pub description: NodeDescription,
+    /// Whether its daemon runs.
+    pub is_up: bool,
+    /// Counts its starts: what an earlier life awaited does not happen.
+    pub life: u64,
+    /// Its containers.
+    pub containers: Containers,
+    number: NodeNumber,
+    worker: Worker,
+    memory: BTreeMap<TaskId, Arc<Task>>,
+    secrets: BTreeMap<SecretId, ()>,
+    steps: BTreeMap<TaskId, (u64, Step)>,
+    counter: u64,
+    talk: Talk,
+}
+
+/// Its conversation with the leader.
+#[derive(Debug, Default)]
+struct Talk {
+    session: Option<SessionId>,
+    is_open: bool,
+    applied: u64,
+    awaiting: BTreeMap<Ticket, Question>,
+    reports: BTreeMap<TaskId, TaskStatus>,
+    failures: u32,
+}
+
+#[derive(Debug)]
+enum Question {
+    Open,
+    Beat,
+    Report(BTreeMap<TaskId, TaskStatus>),
+}
+
+impl SimNode {
+    /// A machine that has never run.
+    pub fn new(number: NodeNumber, id: NodeId, description: NodeDescription) -> Self {
+        Self {
+            id,
+            description,
+            is_up: false,
+            life: 0,
+            containers: Containers::default(),
+            number,
+            worker: Worker::new(),
+            memory: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            counter: 0,
+            talk: Talk::default(),
+        }
+    }
+
+    /// The daemon ends without a word.
+    pub fn crash(&mut self) {
+        self.is_up = false;
+        self.life += 1;
+        self.worker = Worker::new();
+        self.steps.clear();
+        self.secrets.clear();
+        self.talk = Talk::default();
+    }
+
+    /// The session it speaks in, if any.
+    pub fn session(&self) -> Option<SessionId> {
+        self.talk.session
+    }
+
+    /// The secrets it holds.
+    pub fn secrets(&self) -> impl Iterator<Item = SecretId> {
+        self.secrets.keys().copied()
+    }
+
+    /// The tasks it has.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.worker.tasks()
+    }
+
+    /// Ends the container of a task badly, if one runs and somebody waits for it.
+    pub fn crash_container(&mut self, now: Timestamp, task: TaskId) -> Vec<Effect> {
+        let Some(ended) = self.containers.crash(task) else { return Vec::new() };
+        match self.steps.get(&task) {
+            Some((number, Step::Wait)) => vec![Effect::Await(now, Awaited::Stepped(task, *number, ended))],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes in something it awaited.
+    pub fn await_ends(&mut self, now: Timestamp, awaited: Awaited, chance: &mut Chance) -> Vec<Effect> {
+        match awaited {
+            Awaited::Boot => {
+                self.is_up = true;
+                let remembered = self.memory.values().cloned().collect();
+                let mut effects = self.work(now, Input::Remembered(remembered), chance);
+                effects.push(Effect::Await(now, Awaited::Call));
+                effects
+            }
+            Awaited::Call => self.call(now),
+            Awaited::Beat(session) if self.talk.is_open && self.talk.session == Some(session) => self.beat(now, session),
+            Awaited::Overdue(ticket) if self.talk.awaiting.contains_key(&ticket) => self.hang_up(now, chance),
+            Awaited::Beat(_) | Awaited::Overdue(_) => Vec::new(),
+            Awaited::Stepped(task, number, result) => match self.steps.get(&task) {
+                Some((current, step)) if *current == number => {
+                    let step = *step;
+                    self.steps.remove(&task);
+                    self.work(now, Input::Done(task, step, result), chance)
+                }
+                _ => Vec::new(),
+            },
+            Awaited::Wake => self.work(now, Input::Wake, chance),
+        }
+    }
+
+    /// Takes in what the leader says.
+    pub fn hear(&mut self, now: Timestamp, heard: Heard, chance: &mut Chance) -> Vec<Effect> {
+        match heard {
+            Heard::Answered(ticket, answer) => match self.talk.awaiting.remove(&ticket) {
+                Some(question) => self.answered(now, question, answer, chance),
+                None => Vec::new(),
+            },
+            Heard::Told(session, tell) if self.talk.session == Some(session) => match tell {
+                Tell::Session(_) => Vec::new(),
+                Tell::Assignments(assignments) => self.assigned(now, session, assignments, chance),
+                Tell::End(_) => {
+                    self.talk.session = None;
+                    self.hang_up(now, chance)
+                }
+            },
+            Heard::Told(..) => Vec::new(),
+        }
+    }
+
+    fn answered(
+        &mut self,
+        now: Timestamp,
+        question: Question,
+        answer: Result<Answer, Refusal>,
+        chance: &mut Chance,
+    ) -> Vec<Effect> {
+        match (question, answer) {
+            (Question::Open, Ok(Answer::Session(session))) => {
+                let Talk { reports, .. } = std::mem::take(&mut self.talk);
+                self.talk = Talk { session: Some(session), is_open: true, reports, ..Talk::default() };
+                let mut effects = vec![Effect::Say(SessionEvent::Listen { session })];
+                effects.extend(self.beat(now, session));
+                effects.extend(self.work(now, Input::Reconnected, chance));
+                effects
+            }
+            (Question::Beat, Ok(Answer::Heartbeat(period))) => {
+                let session = self.talk.session;
+                session.map(|session| Effect::Await(now + period, Awaited::Beat(session))).into_iter().collect()
+            }
+            (Question::Report(_), Ok(_)) => self.report(now),
+            (Question::Report(told), Err(_)) => {
+                for (task, status) in told {
+                    self.talk.reports.entry(task).or_insert(status);
+                }
+                self.talk.session = None;
+                self.hang_up(now, chance)
+            }
+            _ => {
+                self.talk.session = None;
+                self.hang_up(now, chance)
+            }
+        }
+    }
+
+    fn call(&mut self, now: Timestamp) -> Vec<Effect> {
+        let ticket = self.ticket();
+        self.talk.awaiting.insert(ticket, Question::Open);
+        let open = SessionEvent::Open {
+            ticket,
+            description: Box::new(self.description.clone()),
+            session: self.talk.session,
+            addr: format!("10.99.0.{}", self.number.0),
+        };
+        vec![Effect::Say(open), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+    }
+
+    fn beat(&mut self, now: Timestamp, session: SessionId) -> Vec<Effect> {
+        let ticket = self.ticket();
+        self.talk.awaiting.insert(ticket, Question::Beat);
+        let beat = SessionEvent::Heartbeat { ticket, session };
+        vec![Effect::Say(beat), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+    }
+
+    /// The conversation broke: what was not answered is said again in the next one, after a pause.
+    fn hang_up(&mut self, now: Timestamp, chance: &mut Chance) -> Vec<Effect> {
+        self.talk.is_open = false;
+        for (_, question) in std::mem::take(&mut self.talk.awaiting) {
+            if let Question::Report(told) = question {
+                for (task, status) in told {
+                    self.talk.reports.entry(task).or_insert(status);
+                }
+            }
+        }
+        self.talk.failures = (self.talk.failures + 1).min(8);
+        let longest = (Duration::from_millis(100) * 2_u32.pow(self.talk.failures)).min(PAUSE_MAX);
+        let pause = Duration::from_nanos(chance.below(longest.as_nanos() as u64));
+        vec![Effect::Await(now + pause, Awaited::Call)]
+    }
+
+    fn assigned(
+        &mut self,
+        now: Timestamp,
+        session: SessionId,
+        assignments: Assignments,
+        chance: &mut Chance,
+    ) -> Vec<Effect> {
+        let Assignments { complete, applies_to, results_in, changes } = assignments;
+        if !complete && applies_to != self.talk.applied {
+            return vec![Effect::Say(SessionEvent::Listen { session })];
+        }
+        self.talk.applied = results_in;
+        if complete {
+            self.secrets.clear();
+        }
+        let mut updated = Vec::new();
+        let mut removed = Vec::new();
+        for change in changes {
+            match change {
+                AssignmentChange::Update(Assignment::Task(task)) => updated.push(task),
+                AssignmentChange::Update(Assignment::Secret(secret)) => {
+                    self.secrets.insert(secret.id, ());
+                }
+                AssignmentChange::RemoveTask(task) => removed.push(task),
+                AssignmentChange::RemoveSecret(secret) => {
+                    self.secrets.remove(&secret);
+                }
+                AssignmentChange::Update(Assignment::Config(_) | Assignment::Volume(_))
+                | AssignmentChange::RemoveConfig(_)
+                | AssignmentChange::RemoveVolume(_) => {}
+            }
+        }
+        let input = if complete { Input::AssignedAll(updated) } else { Input::Assigned { updated, removed } };
+        self.work(now, input, chance)
+    }
+
+    /// Lets the worker decide, and does what it wishes.
+    fn work(&mut self, now: Timestamp, input: Input, chance: &mut Chance) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for wish in self.worker.handle(now, input) {
+            match wish {
+                Output::Do(task, step) => effects.extend(self.begin(now, &task, step, chance)),
+                Output::Cancel(task) => effects.extend(self.cancel(now, task)),
+                Output::Report(task, status) => {
+                    self.talk.reports.insert(task, status);
+                }
+                Output::Remember(task) => {
+                    self.memory.insert(task.id, task);
+                }
+                Output::Forget(task) => {
+                    self.memory.remove(&task);
+                    self.talk.reports.remove(&task);
+                }
+            }
+        }
+        effects.extend(self.worker.wake_at().map(|at| Effect::Await(at, Awaited::Wake)));
+        effects.extend(self.report(now));
+        effects
+    }
+
+    fn begin(&mut self, now: Timestamp, task: &Task, step: Step, chance: &mut Chance) -> Option<Effect> {
+        self.counter += 1;
+        let busy = self.steps.insert(task.id, (self.counter, step));
+        assert!(busy.is_none(), "one step at a time for each task, not {step:?} while {busy:?}");
+        let (at, result) = self.containers.begin(now, task, step, chance)?;
+        Some(Effect::Await(at, Awaited::Stepped(task.id, self.counter, result)))
+    }
+
+    /// Gives up a step; its old end does not happen.
+    fn cancel(&mut self, now: Timestamp, task: TaskId) -> Option<Effect> {
+        let (number, _) = self.steps.get_mut(&task)?;
+        self.counter += 1;
+        *number = self.counter;
+        let failure = Failure { message: "given up".to_owned(), temporary: false, container: None };
+        Some(Effect::Await(now, Awaited::Stepped(task, self.counter, Err(failure))))
+    }
+
+    /// Says what has become of tasks: all that waits, and no two reports at a time.
+    fn report(&mut self, now: Timestamp) -> Vec<Effect> {
+        let busy = self.talk.awaiting.values().any(|question| matches!(question, Question::Report(_)));
+        let Some(session) = self.talk.session.filter(|_| self.talk.is_open && !busy) else { return Vec::new() };
+        if self.talk.reports.is_empty() {
+            return Vec::new();
+        }
+        let ticket = self.ticket();
+        let told = std::mem::take(&mut self.talk.reports);
+        let updates = told.iter().map(|(task, status)| (*task, status.clone())).collect();
+        self.talk.awaiting.insert(ticket, Question::Report(told));
+        let statuses = SessionEvent::Statuses { ticket, session, updates };
+        vec![Effect::Say(statuses), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+    }
+
+    /// A ticket that names this machine in its upper half.
+    fn ticket(&mut self) -> Ticket {
+        self.counter += 1;
+        Ticket((u64::from(self.number.0) + 1) << 32 | (self.counter & 0xffff_ffff))
+    }
+}
