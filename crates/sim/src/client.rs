@@ -57,7 +57,7 @@ fn wishes(swarm: &Swarm, chance: &mut Chance) -> String {
     maybe(chance, 2, "memory=1".to_owned());
     maybe(chance, 2, "grace=3s".to_owned());
     let delay = chance.below(4);
-    maybe(chance, 7, format!("restart-delay={delay}s"));
+    maybe(chance, 7, format!("restart-delay={}s", delay + 1));
     maybe(chance, 1, format!("restart-attempts={}", delay + 1));
     maybe(chance, 1, "restart-condition=on-failure".to_owned());
     if swarm.book.networks.named("back").next().is_some() {

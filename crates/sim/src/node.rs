@@ -73,6 +73,7 @@ pub struct SimNode {
     secrets: BTreeMap<SecretId, ()>,
     steps: BTreeMap<TaskId, (u64, Step)>,
     counter: u64,
+    wake: Option<Timestamp>,
     talk: Talk,
 }
 
@@ -109,6 +110,7 @@ impl SimNode {
             secrets: BTreeMap::new(),
             steps: BTreeMap::new(),
             counter: 0,
+            wake: None,
             talk: Talk::default(),
         }
     }
@@ -119,6 +121,7 @@ impl SimNode {
         self.life += 1;
         self.worker = Worker::new();
         self.steps.clear();
+        self.wake = None;
         self.secrets.clear();
         self.talk = Talk::default();
     }
@@ -169,7 +172,10 @@ impl SimNode {
                 }
                 _ => Vec::new(),
             },
-            Awaited::Wake => self.work(now, Input::Wake, chance),
+            Awaited::Wake => {
+                self.wake = None;
+                self.work(now, Input::Wake, chance)
+            }
         }
     }
 
@@ -317,7 +323,12 @@ impl SimNode {
                 }
             }
         }
-        effects.extend(self.worker.wake_at().map(|at| Effect::Await(at, Awaited::Wake)));
+        if let Some(at) = self.worker.wake_at()
+            && self.wake.is_none_or(|wake| at < wake)
+        {
+            self.wake = Some(at);
+            effects.push(Effect::Await(at, Awaited::Wake));
+        }
         effects.extend(self.report(now));
         effects
     }

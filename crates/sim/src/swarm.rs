@@ -74,6 +74,8 @@ pub struct Swarm {
 /// The longest the log takes to commit, less a little.
 const COMMIT_SPREAD: Duration = Duration::from_millis(10);
 
+/// With more tasks than this, caches are compared with their twins now and then only: it takes long.
+const TASKS_FEW: usize = 100;
 /// So many things may happen in one moment.
 const EVENTS_MAX: u32 = 20_000;
 
@@ -254,7 +256,8 @@ impl Swarm {
         if self.in_flight {
             return Ok(());
         }
-        if let Some(what) = self.leader.differs_from(&self.book) {
+        let looks = self.book.tasks.len() < TASKS_FEW || self.book.index % 16 == 0;
+        if looks && let Some(what) = self.leader.differs_from(&self.book) {
             return Err(self.broken("a cache equals its twin", what.to_owned()));
         }
         self.tell_leader(Input::Wake);

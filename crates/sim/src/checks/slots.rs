@@ -1,12 +1,16 @@
-//! At most one task of each slot is wanted to run; two while the new one starts first.
+//! At most one task of each slot is wanted to run; one of each version while new ones start first.
 
 use std::collections::BTreeMap;
 
+use model::service::UpdateState;
 use model::spec::update::UpdateOrder;
-use model::{NodeId, Service, ServiceMode, Task, TaskState};
+use model::{NodeId, Service, ServiceMode, Task, TaskState, Version};
 use store::Object;
 
 use super::View;
+
+/// A slot, or a node for global services; and a version, if several may run at once.
+type Seat = (u64, Option<NodeId>, Option<Version>);
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     let touched = view.changes.iter().filter_map(|change| match change.object() {
@@ -19,15 +23,18 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     services.dedup();
     for id in services {
         let Some(service) = view.now.services.get(id) else { continue };
-        let mut wanted: BTreeMap<(u64, Option<NodeId>), usize> = BTreeMap::new();
+        let overlaps = starts_first(service);
+        let mut wanted: BTreeMap<Seat, usize> = BTreeMap::new();
         for task in view.now.tasks_of(id).filter(|task| is_wanted(task)) {
             let node = task.node_id.filter(|_| is_global(service));
-            *wanted.entry((task.slot, node)).or_default() += 1;
+            let version = task.spec_version.filter(|_| overlaps);
+            *wanted.entry((task.slot, node, version)).or_default() += 1;
         }
-        let most = if starts_first(service) { 2 } else { 1 };
-        if let Some(((slot, node), count)) = wanted.iter().find(|(_, count)| **count > most) {
+        if let Some(((slot, node, _), count)) = wanted.iter().find(|(_, count)| **count > 1) {
             let name = &service.spec.annotations.name;
-            return Err(format!("{count} tasks of {name}.{slot} {node:?} are wanted to run"));
+            let in_slot = view.now.tasks_in_slot(id, *slot).map(|task| describe(task));
+            let all: Vec<String> = in_slot.collect();
+            return Err(format!("{count} tasks of {name}.{slot} {node:?} are wanted to run: {}", all.join(", ")));
         }
     }
     Ok(())
@@ -37,13 +44,21 @@ fn is_wanted(task: &Task) -> bool {
     task.desired_state == TaskState::Running && task.status.state <= TaskState::Running
 }
 
+fn describe(task: &Task) -> String {
+    let version = task.spec_version.map_or(0, |version| version.index);
+    format!("{} wished {} of version {version}", task.status.state, task.desired_state)
+}
+
 fn is_global(service: &Service) -> bool {
     matches!(service.spec.mode, ServiceMode::Global | ServiceMode::GlobalJob)
 }
 
-/// True if either way of changing the service lets the new task start first.
+/// True if some way of changing the service lets the new task start first, or if it is taken back from a spec
+/// that may have said so.
 fn starts_first(service: &Service) -> bool {
     let previous = service.previous_spec.iter().flat_map(|spec| [&spec.update, &spec.rollback]);
     let all = [&service.spec.update, &service.spec.rollback].into_iter().chain(previous);
-    all.flatten().any(|config| config.order == UpdateOrder::StartFirst)
+    let states = [UpdateState::RollbackStarted, UpdateState::RollbackPaused, UpdateState::RollbackCompleted];
+    let taken_back = service.update_status.as_ref().is_some_and(|status| states.contains(&status.state));
+    taken_back || all.flatten().any(|config| config.order == UpdateOrder::StartFirst)
 }

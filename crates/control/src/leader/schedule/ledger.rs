@@ -18,6 +18,10 @@ use super::wish::Wish;
 const FAILURE_WINDOW: Duration = Duration::from_secs(5 * 60);
 /// So many failures within the window make a node a bad choice.
 const FAILURES_MAX: u32 = 5;
+/// No more failures of one service on one node are counted.
+const FAILURES_KEPT_MAX: usize = 20;
+/// How often old failures are let go.
+const FORGET_PERIOD: Duration = Duration::from_secs(10);
 
 /// What each node has left.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +37,8 @@ pub struct Ledger {
     /// Whether a task that could not be placed may now have a place.
     changed: bool,
     failures: BTreeMap<(ServiceId, Option<Version>, NodeId), BTreeMap<TaskId, Timestamp>>,
+    /// When old failures were let go last.
+    forgot_at: Timestamp,
 }
 
 /// One node, and what its tasks weigh.
@@ -149,16 +155,20 @@ impl Ledger {
     pub(super) fn bad_nodes(&self, service: ServiceId, version: Option<Version>) -> BTreeMap<NodeId, u32> {
         let all = self.failures.range((service, version, NodeId::LOWEST)..);
         let mine = all.take_while(|((of, at, _), _)| (*of, *at) == (service, version));
-        let counted = mine.map(|((_, _, node), times)| (*node, times.len() as u32));
+        let lately = |at: &&Timestamp| self.forgot_at.since(**at) < FAILURE_WINDOW;
+        let counted = mine.map(|((_, _, node), times)| (*node, times.values().filter(lately).count() as u32));
         counted.filter(|(_, count)| *count >= FAILURES_MAX).collect()
     }
 
-    /// Lets old failures go.
+    /// Lets old failures go, now and then.
     pub(super) fn forget_failures(&mut self, now: Timestamp) {
-        self.failures.retain(|_, times| {
-            times.retain(|_, at| now.since(*at) < FAILURE_WINDOW);
-            !times.is_empty()
-        });
+        if now.since(self.forgot_at) >= FORGET_PERIOD {
+            self.forgot_at = now;
+            self.failures.retain(|_, times| {
+                times.retain(|_, at| now.since(*at) < FAILURE_WINDOW);
+                !times.is_empty()
+            });
+        }
     }
 
     /// Keeps up with a task, or its end.
@@ -228,6 +238,10 @@ impl Ledger {
         if let (true, Some(service), Some(node)) = (failed, task.service_id, task.node_id) {
             let times = self.failures.entry((service, task.spec_version, node)).or_default();
             times.insert(task.id, task.state_since());
+            while times.len() > FAILURES_KEPT_MAX {
+                let oldest = times.iter().min_by_key(|(_, at)| **at).map(|(id, _)| *id);
+                times.remove(&oldest.expect("there are some"));
+            }
         }
     }
 
