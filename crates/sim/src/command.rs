@@ -35,6 +35,10 @@ pub fn run(swarm: &mut Swarm, line: &str) -> Result<Vec<String>, CommandError> {
             swarm.run(time)?;
             Ok(Vec::new())
         }
+        "depose" => {
+            swarm.depose()?;
+            Ok(Vec::new())
+        }
         "tasks" => Ok(tasks(swarm)),
         "services" => Ok(services(swarm)),
         _ if disturb(swarm, verb, rest).is_some() => Ok(Vec::new()),
@@ -63,10 +67,6 @@ fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
         "kill" => {
             let (node, task) = running(swarm, rest.first()?)?;
             swarm.crash_container(node, task);
-            Some(())
-        }
-        "depose" => {
-            swarm.depose();
             Some(())
         }
         _ => None,

@@ -20,7 +20,7 @@ pub struct Size {
 
 impl Default for Size {
     fn default() -> Self {
-        Self { workers: 5, time: Duration::from_secs(120) }
+        Self { workers: 5, time: Duration::from_secs(60) }
     }
 }
 
@@ -38,7 +38,7 @@ pub struct Wreck {
 
 /// So long everything is quiet before the swarm must be what the specs say: longer than any delay, any grace and
 /// any wait for an old task.
-const CALM: Duration = Duration::from_secs(400);
+const CALM: Duration = Duration::from_secs(240);
 
 /// Storms, then waits, then looks.
 pub fn storm(seed: u64, size: Size) -> Result<(), Box<Wreck>> {

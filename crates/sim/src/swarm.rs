@@ -28,8 +28,8 @@ enum Event {
     Leader(Box<Input>),
     /// The leader wants to be woken now.
     LeaderWakes,
-    /// The log has ordered these changes.
-    Commit(u64, Vec<Change>),
+    /// The log has ordered what the leader of this term proposed.
+    Commit(u64),
     /// A node hears something.
     Heard(NodeNumber, Box<Heard>),
     /// Something ends that a node awaited in this life.
@@ -63,9 +63,9 @@ pub struct Swarm {
     pub story: Story,
     agenda: Agenda<Event>,
     leader: Leader,
-    /// Counts the leaders: what an earlier one proposed may still be committed, or not.
+    /// Counts the leaders.
     term: u64,
-    in_flight: bool,
+    in_flight: Option<Vec<Change>>,
     tickets: u64,
     answers: BTreeMap<Ticket, Result<Answer, Refusal>>,
     wake: Option<Timestamp>,
@@ -74,8 +74,8 @@ pub struct Swarm {
 /// The longest the log takes to commit, less a little.
 const COMMIT_SPREAD: Duration = Duration::from_millis(10);
 
-/// With more tasks than this, caches are compared with their twins now and then only: it takes long.
-const TASKS_FEW: usize = 100;
+/// With more tasks than this, caches are compared with their twins less often: it takes long.
+const TASKS_FEW: usize = 50;
 /// So many things may happen in one moment.
 const EVENTS_MAX: u32 = 20_000;
 
@@ -95,7 +95,7 @@ impl Swarm {
             agenda: Agenda::at(now),
             leader,
             term: 0,
-            in_flight: false,
+            in_flight: None,
             tickets: 0,
             answers: BTreeMap::new(),
             wake: None,
@@ -188,15 +188,20 @@ impl Swarm {
         self.perform(number, effects);
     }
 
-    /// Lets the leader forget everything that is not in the book. What it proposed is committed or lost, by chance.
-    pub fn depose(&mut self) {
+    /// Lets the leader forget everything that is not in the book. What it proposed is committed or lost, by chance,
+    /// before the next one begins.
+    pub fn depose(&mut self) -> Result<(), Broken> {
+        let proposed = self.in_flight.take().filter(|_| self.chance.one_in(1, 2));
+        if let Some(changes) = proposed {
+            self.apply(&changes)?;
+        }
         let now = self.now();
-        self.term += u64::from(self.chance.one_in(1, 2));
-        self.in_flight = false;
+        self.term += 1;
         self.wake = None;
         let chance = Chance::from_number(self.chance.number());
         self.leader = Leader::new(&self.book, self.nodes[0].id, chance, now);
         self.agenda.put(now, Event::Leader(Box::new(Input::Wake)));
+        Ok(())
     }
 
     /// What broke, now.
@@ -214,7 +219,7 @@ impl Swarm {
                 }
                 Ok(())
             }?,
-            Event::Commit(term, changes) => self.commit(term, &changes)?,
+            Event::Commit(term) => self.commit(term)?,
             Event::Heard(number, heard) => {
                 let now = self.now();
                 let node = &mut self.nodes[number.0 as usize];
@@ -235,33 +240,39 @@ impl Swarm {
         Ok(())
     }
 
-    /// Applies what the log ordered, checks it, and tells the leader.
-    fn commit(&mut self, term: u64, changes: &[Change]) -> Result<(), Broken> {
+    /// Applies what the log ordered, and tells the leader.
+    fn commit(&mut self, term: u64) -> Result<(), Broken> {
         if term != self.term {
             return Ok(());
         }
+        let changes = self.in_flight.take().expect("what is committed was proposed");
+        self.apply(&changes)?;
+        self.tell_leader(Input::Committed(Box::new(self.book.clone())));
+        self.check_quiet()
+    }
+
+    /// Changes the book, and makes all checks.
+    fn apply(&mut self, changes: &[Change]) -> Result<(), Broken> {
         let before = self.book.clone();
         let index = self.book.index + 1;
         self.book.apply(index, changes);
         let view = checks::View { before: &before, now: &self.book, changes };
         checks::after_commit(&view).map_err(|(check, what)| self.broken(check, what))?;
         self.story.commit(self.agenda.now(), &before, &self.book, changes);
-        self.in_flight = false;
-        self.tell_leader(Input::Committed(Box::new(self.book.clone())));
-        self.check_quiet()
+        Ok(())
     }
 
     /// A round without news drafts nothing, and what the leader keeps for speed is what the book says.
     fn check_quiet(&mut self) -> Result<(), Broken> {
-        if self.in_flight {
+        if self.in_flight.is_some() {
             return Ok(());
         }
-        let looks = self.book.tasks.len() < TASKS_FEW || self.book.index % 16 == 0;
+        let looks = self.book.index.is_multiple_of(if self.book.tasks.len() < TASKS_FEW { 4 } else { 64 });
         if looks && let Some(what) = self.leader.differs_from(&self.book) {
             return Err(self.broken("a cache equals its twin", what.to_owned()));
         }
         self.tell_leader(Input::Wake);
-        if self.in_flight {
+        if self.in_flight.is_some() {
             return Err(self.broken("a second round drafts nothing", "it proposed again".to_owned()));
         }
         Ok(())
@@ -283,10 +294,10 @@ impl Swarm {
     fn carry_out(&mut self, wish: Output) {
         match wish {
             Output::Propose(changes) => {
-                assert!(!self.in_flight, "one proposal in flight");
-                self.in_flight = true;
+                assert!(self.in_flight.is_none(), "one proposal in flight");
+                self.in_flight = Some(changes);
                 let latency = Duration::from_nanos(self.chance.below(COMMIT_SPREAD.as_nanos() as u64));
-                self.agenda.put_after(latency, Event::Commit(self.term, changes));
+                self.agenda.put_after(latency, Event::Commit(self.term));
             }
             Output::Answer(ticket, answer) => match (ticket.0 >> 32).checked_sub(1) {
                 Some(number) => self.send(NodeNumber(number as u32), Heard::Answered(ticket, answer)),

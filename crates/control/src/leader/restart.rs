@@ -52,8 +52,18 @@ fn replace(draft: &mut Draft, service: &Service, task: &Arc<Task>, tasks: &[Arc<
     wish(draft, task, TaskState::Shutdown);
     let misplaced = is_per_node(&service.spec.mode) && is_stranded(draft, task);
     let Some(place) = Place::of(draft, task).filter(|_| allowed && !misplaced) else { return };
+    if is_filled(draft, service, place) {
+        return;
+    }
     let next = place.new_task(draft, service, TaskState::Ready, cx);
     draft.create(next);
+}
+
+/// True if the place has a task of the present spec already: one that starts first makes the old one's
+/// replacement needless.
+fn is_filled(draft: &Draft, service: &Service, place: Place) -> bool {
+    let present = |task: &Arc<Task>| is_wanted(task) && task.spec_version == service.spec_version;
+    place.tasks(draft).iter().any(|task| present(task) && !is_over(draft, service, task))
 }
 
 /// True if the task's policy lets another one follow it. `tasks` are all of its place, oldest first.
