@@ -20,7 +20,11 @@ pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
                 ServiceMode::Replicated { .. } => format!("scale {name}={}", chance.below(10)),
                 _ => format!("remove {name}"),
             },
-            5..=7 => format!("update {name} image={} {}", image(chance), update_wishes(service.spec.mode.clone(), chance)),
+            5..=7 => format!(
+                "update {name} image={} {}",
+                image(chance),
+                update_wishes(service.spec.mode.clone(), chance)
+            ),
             8 => format!("update {name} force"),
             9 => format!("rollback {name}"),
             _ => node_line(swarm, chance),
@@ -90,7 +94,9 @@ fn update_wishes(mode: ServiceMode, chance: &mut Chance) -> String {
     let order = pick(chance, &["stop-first", "start-first"]);
     let failure = pick(chance, &["pause", "continue", "rollback"]);
     let parallelism = chance.below(4);
-    format!("update-order={order} update-failure={failure} update-parallelism={parallelism} update-monitor=2s")
+    format!(
+        "update-order={order} update-failure={failure} update-parallelism={parallelism} update-monitor=2s"
+    )
 }
 
 fn image(chance: &mut Chance) -> &'static str {

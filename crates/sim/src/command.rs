@@ -2,12 +2,12 @@
 //!
 //! In: a line of a script, or of a storm. Out: the swarm, to which it was done, and what is to be shown.
 
+use control::leader::{Request, Rollback, Rotation};
 use model::node::Availability;
 use model::{
     ClusterSpec, Network, NetworkSpec, NodeSpec, SecretSpec, Service, ServiceMode, ServiceSpec, Task,
     TaskState,
 };
-use control::leader::{Request, Rollback, Rotation};
 
 use crate::story::{node_name, task_name, without_ids};
 use crate::swarm::{Broken, NodeNumber, Swarm};
@@ -122,7 +122,8 @@ fn request(swarm: &Swarm, verb: &str, rest: &[&str]) -> Option<Request> {
         }
         "history" => {
             let cluster = book.cluster()?;
-            let spec = ClusterSpec { task_history_retention_limit: name.parse().ok()?, ..cluster.spec.clone() };
+            let spec =
+                ClusterSpec { task_history_retention_limit: name.parse().ok()?, ..cluster.spec.clone() };
             let (id, version) = (cluster.id, cluster.meta.version);
             Some(Request::UpdateCluster { id, version, spec: Box::new(spec), rotation: Rotation::default() })
         }
@@ -164,7 +165,8 @@ fn tasks(swarm: &Swarm) -> Vec<String> {
             let name = task_name(task, &swarm.book);
             let node = task.node_id.map(|node| node_name(node, &swarm.book)).unwrap_or_default();
             let err = &task.status.err;
-            let line = format!("{name:<10} {:<9} wished {:<9} {node} {err}", task.status.state, task.desired_state);
+            let line =
+                format!("{name:<10} {:<9} wished {:<9} {node} {err}", task.status.state, task.desired_state);
             line.trim_end().to_owned()
         })
         .collect();

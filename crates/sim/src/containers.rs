@@ -80,7 +80,9 @@ impl Containers {
         let soon = now + Duration::from_millis(5 + chance.below(20));
         let behaviour = behaviour(task);
         match step {
-            Step::Prepare => Some((now + Duration::from_millis(20 + chance.below(200)), self.prepare(task, behaviour))),
+            Step::Prepare => {
+                Some((now + Duration::from_millis(20 + chance.below(200)), self.prepare(task, behaviour)))
+            }
             Step::Start => self.start(soon, task, behaviour),
             Step::Wait => self.wait(now, task.id),
             Step::Stop => Some(self.stop(soon, task, behaviour)),
@@ -94,7 +96,8 @@ impl Containers {
 
     /// Ends a running container badly; the one who waits for it is told when its wait is looked at again.
     pub fn crash(&mut self, task: TaskId) -> Option<Result<Done, Failure>> {
-        let container = self.all.get_mut(&task).filter(|container| container.state == ContainerState::Running)?;
+        let container =
+            self.all.get_mut(&task).filter(|container| container.state == ContainerState::Running)?;
         container.state = ContainerState::Ended(137);
         Some(ended(task, 137))
     }
@@ -140,9 +143,12 @@ impl Containers {
     }
 
     fn start(&mut self, at: Timestamp, task: &Task, behaviour: Behaviour) -> Ending {
-        let container = self.all.entry(task.id).or_insert(Container { ends: None, state: ContainerState::Created });
+        let container =
+            self.all.entry(task.id).or_insert(Container { ends: None, state: ContainerState::Created });
         match (behaviour, container.state) {
-            (Behaviour::Broken, _) => return Some((at, Err(failure("exec: no such file or directory", false)))),
+            (Behaviour::Broken, _) => {
+                return Some((at, Err(failure("exec: no such file or directory", false))));
+            }
             (_, ContainerState::Ended(code)) => return Some((at, ended(task.id, code))),
             (_, ContainerState::Running) => {}
             (_, ContainerState::Created) => {
@@ -170,7 +176,12 @@ impl Containers {
         }
     }
 
-    fn stop(&mut self, soon: Timestamp, task: &Task, behaviour: Behaviour) -> (Timestamp, Result<Done, Failure>) {
+    fn stop(
+        &mut self,
+        soon: Timestamp,
+        task: &Task,
+        behaviour: Behaviour,
+    ) -> (Timestamp, Result<Done, Failure>) {
         let grace = task.spec.container().and_then(|container| container.stop_grace_period);
         let grace = grace.unwrap_or(model::limits::STOP_GRACE_DEFAULT);
         let running = self.all.get(&task.id).is_some_and(|it| it.state == ContainerState::Running);

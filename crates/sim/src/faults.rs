@@ -22,7 +22,10 @@ pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
             let running = swarm.book.tasks.iter().filter(|task| task.status.state == TaskState::Running);
             let running: Vec<_> = running.collect();
             let chosen = running.get(chance.below(running.len() as u64) as usize);
-            chosen.map_or_else(|| format!("start {name}"), |task| format!("kill {}", task_name(task, &swarm.book)))
+            chosen.map_or_else(
+                || format!("start {name}"),
+                |task| format!("kill {}", task_name(task, &swarm.book)),
+            )
         }
     }
 }
@@ -30,5 +33,7 @@ pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
 /// Everything that makes good what the enemy did.
 pub fn amends(swarm: &Swarm) -> Vec<String> {
     let names = swarm.nodes.iter().map(|node| &node.description.hostname);
-    names.flat_map(|name| [format!("heal {name}"), format!("start {name}"), format!("activate {name}")]).collect()
+    names
+        .flat_map(|name| [format!("heal {name}"), format!("start {name}"), format!("activate {name}")])
+        .collect()
 }

@@ -7,8 +7,8 @@ use model::node::{
 };
 use model::spec::resources::{Platform, Resources};
 use model::{
-    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Duration, Meta, Network, NetworkId, NetworkSpec, Node,
-    NodeId, NodeSpec, Timestamp,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Duration, Meta, Network, NetworkId, NetworkSpec,
+    Node, NodeId, NodeSpec, Timestamp,
 };
 use store::{Draft, State};
 
@@ -77,8 +77,12 @@ fn mesh(id: NetworkId) -> Network {
 fn node(id: NodeId, place: usize) -> Node {
     let leads = place == 0;
     let role = if leads { NodeRole::Manager } else { NodeRole::Worker };
-    let status =
-        ManagerStatus { raft_id: 1, addr: "10.99.0.0:2377".to_owned(), leader: true, reachability: Reachability::Reachable };
+    let status = ManagerStatus {
+        raft_id: 1,
+        addr: "10.99.0.0:2377".to_owned(),
+        leader: true,
+        reachability: Reachability::Reachable,
+    };
     Node {
         id,
         meta: Meta::default(),

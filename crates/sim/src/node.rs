@@ -9,7 +9,9 @@ use std::sync::Arc;
 use control::leader::{Answer, Assignment, AssignmentChange, Assignments, SessionEvent, Tell, Ticket};
 use control::worker::{Done, Failure, Input, Output, Step, Worker};
 use model::node::NodeDescription;
-use model::{Chance, Duration, Machine, NodeId, Refusal, SecretId, SessionId, Task, TaskId, TaskStatus, Timestamp};
+use model::{
+    Chance, Duration, Machine, NodeId, Refusal, SecretId, SessionId, Task, TaskId, TaskStatus, Timestamp,
+};
 
 use crate::containers::Containers;
 use crate::swarm::NodeNumber;
@@ -161,7 +163,9 @@ impl SimNode {
                 effects
             }
             Awaited::Call => self.call(now),
-            Awaited::Beat(session) if self.talk.is_open && self.talk.session == Some(session) => self.beat(now, session),
+            Awaited::Beat(session) if self.talk.is_open && self.talk.session == Some(session) => {
+                self.beat(now, session)
+            }
             Awaited::Overdue(ticket) if self.talk.awaiting.contains_key(&ticket) => self.hang_up(now, chance),
             Awaited::Beat(_) | Awaited::Overdue(_) => Vec::new(),
             Awaited::Stepped(task, number, result) => match self.steps.get(&task) {
@@ -216,7 +220,10 @@ impl SimNode {
             }
             (Question::Beat, Ok(Answer::Heartbeat(period))) => {
                 let session = self.talk.session;
-                session.map(|session| Effect::Await(now + period, Awaited::Beat(session))).into_iter().collect()
+                session
+                    .map(|session| Effect::Await(now + period, Awaited::Beat(session)))
+                    .into_iter()
+                    .collect()
             }
             (Question::Report(_), Ok(_)) => self.report(now),
             (Question::Report(told), Err(_)) => {
@@ -353,7 +360,9 @@ impl SimNode {
     /// Says what has become of tasks: all that waits, and no two reports at a time.
     fn report(&mut self, now: Timestamp) -> Vec<Effect> {
         let busy = self.talk.awaiting.values().any(|question| matches!(question, Question::Report(_)));
-        let Some(session) = self.talk.session.filter(|_| self.talk.is_open && !busy) else { return Vec::new() };
+        let Some(session) = self.talk.session.filter(|_| self.talk.is_open && !busy) else {
+            return Vec::new();
+        };
         if self.talk.reports.is_empty() {
             return Vec::new();
         }

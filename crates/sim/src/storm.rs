@@ -55,7 +55,8 @@ fn rage(swarm: &mut Swarm, chance: &mut Chance, size: Size) -> Result<(), String
     }
     let end = swarm.now() + size.time;
     while swarm.now() < end {
-        let line = if chance.one_in(1, 3) { faults::line(swarm, chance) } else { client::line(swarm, chance) };
+        let line =
+            if chance.one_in(1, 3) { faults::line(swarm, chance) } else { client::line(swarm, chance) };
         act(swarm, &line)?;
         let pause = Duration::from_millis(chance.below(4000));
         swarm.run(pause).map_err(|broken| broken.to_string())?;

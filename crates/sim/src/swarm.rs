@@ -319,7 +319,9 @@ impl Swarm {
         for effect in effects {
             match effect {
                 Effect::Say(event) => self.say(number, event),
-                Effect::Await(at, awaited) => self.agenda.put(at, Event::Awaited(number, life, Box::new(awaited))),
+                Effect::Await(at, awaited) => {
+                    self.agenda.put(at, Event::Awaited(number, life, Box::new(awaited)))
+                }
             }
         }
     }

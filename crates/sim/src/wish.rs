@@ -66,9 +66,13 @@ fn change_one(spec: &mut ServiceSpec, word: &str, book: &State) -> Option<()> {
 
 fn add_port(spec: &mut ServiceSpec, key: &str, published_port: u32) {
     let publish_mode = if key == "port" { PublishMode::Ingress } else { PublishMode::Host };
-    let endpoint =
-        spec.endpoint.get_or_insert(EndpointSpec { mode: ResolutionMode::Vip, ports: Vec::new() });
-    endpoint.ports.push(PortConfig { target_port: 80, published_port, publish_mode, ..PortConfig::default() });
+    let endpoint = spec.endpoint.get_or_insert(EndpointSpec { mode: ResolutionMode::Vip, ports: Vec::new() });
+    endpoint.ports.push(PortConfig {
+        target_port: 80,
+        published_port,
+        publish_mode,
+        ..PortConfig::default()
+    });
 }
 
 fn network(book: &State, name: &str) -> Option<NetworkAttachmentConfig> {
@@ -83,7 +87,8 @@ fn change_container(spec: &mut ServiceSpec, key: &str, value: &str, book: &State
         "grace" => container.stop_grace_period = Some(duration(value)?),
         _ => {
             let secret_id: SecretId = book.secrets.named(value).next()?.id;
-            let file = Some(model::spec::container::FileTarget { name: value.to_owned(), ..Default::default() });
+            let file =
+                Some(model::spec::container::FileTarget { name: value.to_owned(), ..Default::default() });
             container.secrets.push(SecretReference { secret_id, secret_name: value.to_owned(), file });
         }
     }

@@ -27,9 +27,10 @@ fn runs_as_wished(book: &State, service: &Service) -> Result<(), String> {
     let stays = matches!(behaviour, Behaviour::Runs | Behaviour::Shy | Behaviour::Stubborn);
     let policy = service.spec.task.restart.clone().unwrap_or_default();
     let returns = policy.condition == RestartCondition::Any && policy.max_attempts == 0;
-    let paused = service.update_status.as_ref().is_some_and(|status| {
-        matches!(status.state, UpdateState::Paused | UpdateState::RollbackPaused)
-    });
+    let paused = service
+        .update_status
+        .as_ref()
+        .is_some_and(|status| matches!(status.state, UpdateState::Paused | UpdateState::RollbackPaused));
     if !stays || !returns || paused {
         return Ok(());
     }
@@ -70,7 +71,10 @@ fn containers_are_tasks(book: &State, nodes: &[SimNode], now: Timestamp) -> Resu
         let wanted = book.tasks_on(node.id).filter(|task| task.desired_state <= TaskState::Complete);
         let wanted: BTreeSet<TaskId> = wanted.map(|task| task.id).collect();
         if let Some(task) = node.containers.running(now).find(|task| !wanted.contains(task)) {
-            return Err(format!("the container of {task} runs on {} though nobody wants it", node.description.hostname));
+            return Err(format!(
+                "the container of {task} runs on {} though nobody wants it",
+                node.description.hostname
+            ));
         }
     }
     Ok(())

@@ -11,7 +11,10 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
         let Some(before) = view.before.tasks.get(task.id) else { continue };
         if task.desired_state < before.desired_state {
             let name = task_name(task, view.now);
-            return Err(format!("{name} was wished {} and is wished {}", before.desired_state, task.desired_state));
+            return Err(format!(
+                "{name} was wished {} and is wished {}",
+                before.desired_state, task.desired_state
+            ));
         }
     }
     Ok(())

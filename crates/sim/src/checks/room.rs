@@ -26,7 +26,9 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
 }
 
 fn has_room(view: &View<'_>, id: NodeId) -> Result<(), String> {
-    let Some(node) = view.now.nodes.get(id) else { return Err(format!("a task was placed on {id}, which is gone")) };
+    let Some(node) = view.now.nodes.get(id) else {
+        return Err(format!("a task was placed on {id}, which is gone"));
+    };
     let all = node.description.as_ref().and_then(|description| description.resources.as_ref());
     let (mut cpus, mut memory) = (0, 0);
     for task in view.now.tasks_on(id).filter(|task| is_here(task)) {
@@ -44,7 +46,9 @@ fn below_max_replicas(view: &View<'_>, task: &Task, node: NodeId) -> Result<(), 
         return Ok(());
     }
     let mut by_service: BTreeMap<_, u64> = BTreeMap::new();
-    for task in view.now.tasks_on(node).filter(|task| is_here(task) && task.desired_state <= TaskState::Complete) {
+    for task in
+        view.now.tasks_on(node).filter(|task| is_here(task) && task.desired_state <= TaskState::Complete)
+    {
         *by_service.entry(task.service_id).or_default() += 1;
     }
     let count = by_service.get(&task.service_id).copied().unwrap_or_default();

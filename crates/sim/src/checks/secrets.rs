@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use model::SecretId;
 use crate::node::SimNode;
+use model::SecretId;
 
 /// To be asked when everything has been told.
 pub fn secrets(nodes: &[SimNode]) -> Result<(), String> {
@@ -13,7 +13,10 @@ pub fn secrets(nodes: &[SimNode]) -> Result<(), String> {
         let needed: BTreeSet<SecretId> =
             containers.flat_map(|container| container.secrets.iter().map(|it| it.secret_id)).collect();
         if let Some(secret) = node.secrets().find(|secret| !needed.contains(secret)) {
-            return Err(format!("{} holds secret {secret}, which none of its tasks needs", node.description.hostname));
+            return Err(format!(
+                "{} holds secret {secret}, which none of its tasks needs",
+                node.description.hostname
+            ));
         }
     }
     Ok(())

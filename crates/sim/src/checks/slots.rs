@@ -34,7 +34,10 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
             let name = &service.spec.annotations.name;
             let in_slot = view.now.tasks_in_slot(id, *slot).map(|task| describe(task));
             let all: Vec<String> = in_slot.collect();
-            return Err(format!("{count} tasks of {name}.{slot} {node:?} are wanted to run: {}", all.join(", ")));
+            return Err(format!(
+                "{count} tasks of {name}.{slot} {node:?} are wanted to run: {}",
+                all.join(", ")
+            ));
         }
     }
     Ok(())
