@@ -34,10 +34,12 @@ use crate::feed;
 use crate::http::request::Spoken;
 use crate::http::{Failure, routes, tls, version};
 
-/// Connections at the same time. Each costs about 20 KiB while it says nothing.
-const CONNECTIONS_MAX: usize = 1_024;
+/// Connections at the same time. Each costs about 12 KiB while it says nothing.
+const CONNECTIONS_MAX: usize = 4_096;
 /// How long a client may take to say what it wants.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same while less than half of the places are free, so that silent clients make room for others.
+const HEADER_TIMEOUT_CROWDED: Duration = Duration::from_secs(2);
 /// How long a client may take to prove who it is.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after the kernel refused a connection, such as when all file descriptors are in use.
@@ -162,7 +164,7 @@ impl House {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
+            .header_read_timeout(patience(self.places.available_permits()))
             .max_buf_size(64 << 10)
             .half_close(true)
             .serve_connection(TokioIo::new(stream), service)
@@ -173,6 +175,11 @@ impl House {
             tracing::debug!(%error, "a conversation broke off");
         }
     }
+}
+
+/// How long to wait for a client to speak, with so many places free.
+fn patience(free: usize) -> Duration {
+    if free < CONNECTIONS_MAX / 2 { HEADER_TIMEOUT_CROWDED } else { HEADER_TIMEOUT }
 }
 
 /// The place that a connection takes. A stream that goes on after its request keeps it.

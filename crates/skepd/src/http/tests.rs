@@ -387,6 +387,60 @@ async fn wrong_requests_are_refused_by_field_and_change_nothing() {
     assert_eq!(house.asked(), Vec::<String>::new());
 }
 
+/// Every wish for a container is refused with its status and words, before an image is looked for.
+#[tokio::test]
+async fn wrong_containers_are_refused_by_field() {
+    let house = House::new().await;
+    for (more, status, words) in [
+        (r#""Env":"a""#, 400, "Env"),
+        (r#""Cmd":[1]"#, 400, "Cmd[0]"),
+        (r#""HostConfig":{"Memory":"1g"}"#, 400, "HostConfig.Memory"),
+        (r#""HostConfig":{"Memory":-1}"#, 400, "cannot be negative"),
+        (r#""HostConfig":{"Binds":["a:b"]}"#, 400, "invalid volume specification: 'a:b'"),
+        (r#""HostConfig":{"Binds":["/a:/b:sometimes"]}"#, 400, "unknown option"),
+        (r#""HostConfig":{"Mounts":[{"Type":"x","Target":"/a"}]}"#, 400, "invalid mount type"),
+        (r#""HostConfig":{"Mounts":[{"Type":"bind","Source":"a","Target":"/a"}]}"#, 400, "absolute path"),
+        (r#""HostConfig":{"Mounts":[{"Type":"volume","Target":"a"}]}"#, 400, "absolute path"),
+        (r#""HostConfig":{"Tmpfs":{"/t":"size=x"}}"#, 400, "size=x"),
+        (r#""HostConfig":{"PortBindings":{"80/icmp":[{"HostPort":"1"}]}}"#, 400, "80/icmp"),
+        (r#""HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"70000"}]}}"#, 400, "70000"),
+        (r#""HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"x"}]}}"#, 400, "invalid IP address: x"),
+        (r#""HostConfig":{"RestartPolicy":{"Name":"always"}}"#, 501, "restarting containers"),
+        (r#""HostConfig":{"NetworkMode":"mine"}"#, 501, "network mine"),
+        (r#""HostConfig":{"NetworkMode":"container:nope"}"#, 400, "No such container: nope"),
+        (r#""HostConfig":{"PidMode":"x"}"#, 400, "PidMode"),
+        (r#""HostConfig":{"SecurityOpt":["x=y"]}"#, 400, "x=y"),
+        (r#""HostConfig":{"OomScoreAdj":5000}"#, 400, "OomScoreAdj"),
+        (r#""HostConfig":{"ShmSize":-1}"#, 400, "ShmSize"),
+        (r#""HostConfig":{"ExtraHosts":["x"]}"#, 400, "add-host"),
+        (r#""Healthcheck":{"Interval":5}"#, 400, "Interval in Healthcheck"),
+        (r#""Healthcheck":{"Retries":-1}"#, 400, "Retries in Healthcheck"),
+        (r#""User":"a""#, 404, "No such image: nope:latest"),
+    ] {
+        let body = format!(r#"{{"Image":"nope",{more}}}"#);
+        let (found, text) = house.ask("POST", "/containers/create", &body).await;
+        assert_eq!(found, status, "{more}: {text}");
+        assert!(text.contains(words), "{more}: {text}");
+    }
+    for (method, path, status, words) in [
+        ("POST", "/containers/create", 400, "EOF"),
+        ("GET", "/containers/nope/json", 404, "No such container: nope"),
+        ("POST", "/containers/nope/start", 404, "No such container: nope"),
+        ("POST", "/containers/nope/wait?condition=never", 400, "invalid condition"),
+        ("GET", "/containers/json?limit=x", 400, "limit"),
+        ("GET", "/containers/json?filters=%7B%22status%22%3A%5B%22x%22%5D%7D", 400, "status=x"),
+        ("GET", "/containers/nope/logs?stdout=1", 404, "No such container"),
+        ("GET", "/exec/nope/json", 404, "No such exec instance: nope"),
+        ("GET", "/containers/nope/export", 501, "exporting"),
+        ("GET", "/volumes/nope", 404, "no such volume"),
+        ("DELETE", "/volumes/nope", 404, "no such volume"),
+    ] {
+        let (found, text) = house.ask(method, path, "").await;
+        assert_eq!(found, status, "{method} {path}: {text}");
+        assert!(text.contains(words), "{method} {path}: {text}");
+    }
+}
+
 fn with(more: &str) -> String {
     let comma = if more.is_empty() { "" } else { "," };
     format!(r#"{{"TaskTemplate":{{"ContainerSpec":{{"Image":"a"}}}}{comma}{more}}}"#)
