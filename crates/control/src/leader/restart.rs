@@ -36,14 +36,16 @@ pub(super) fn run(draft: &mut Draft, agenda: &mut Agenda, cx: &mut Cx<'_>) {
 }
 
 /// True if the task ended, or lost its node, and nobody has acted upon it yet. A global service's task is not
-/// missed on a node it may not be on: that is orchestration's.
+/// missed on a node it may not be on: that is orchestration's. A replacement that could not even be made ready
+/// keeps its place until it was due, so that what can never run is not tried again without pause.
 fn is_over(draft: &Draft, service: &Service, task: &Task) -> bool {
     let ended = match is_job(&service.spec.mode) {
         true => task.status.state > TaskState::Complete,
         false => task.status.state > TaskState::Running,
     };
     let lost = || task.status.state <= TaskState::Running && is_stranded(draft, task);
-    is_wanted(task) && (ended || (lost() && !is_per_node(&service.spec.mode)))
+    let waits = task.desired_state == TaskState::Ready;
+    is_wanted(task) && ((ended && !waits) || (lost() && !is_per_node(&service.spec.mode)))
 }
 
 /// Gives up a task, and makes the next one for its place if the policy allows.
