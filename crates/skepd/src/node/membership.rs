@@ -6,8 +6,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use agent::{Agent, AgentConfig};
-use anyhow::{Context, Result};
+use agent::{Agent, AgentConfig, Credentials};
+use anyhow::{Context, Result, bail};
 use control::leader::Founding;
 use host::shutdown::Shutdown;
 use manager::keys::LogKeys;
@@ -15,6 +15,7 @@ use manager::services::{LogBroker, Services};
 use manager::{Manager, ManagerConfig};
 use model::{Chance, Duration, NodeId};
 use pki::Identity;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
@@ -58,9 +59,10 @@ impl Membership {
     pub(crate) async fn start(start: Start<'_>) -> Result<Self> {
         let Start { files, participation, founding, executor } = start;
         let Participation { listen_addr, advertise_addr, raft_id } = participation;
-        let (identity, key) = files.identity(host::clock::now())?;
-        let node_id = identity.subject.node_id().context("the certificate names no node")?;
-        let keys = LogKeys::read(&key, None)?.context("the key file holds no key for the log")?;
+        let credentials = credentials(files)?;
+        let node_id = credentials.identity().subject.node_id().context("the certificate names no node")?;
+        let keys = LogKeys::read(&credentials.key_file()?, None)?;
+        let keys = keys.context("the key file holds no key for the log")?;
         let listener = listen(listen_addr).await?;
 
         let config = ManagerConfig {
@@ -73,19 +75,19 @@ impl Membership {
             messages: to_nobody(),
         };
         let manager = Manager::start(config, founding).await?;
-        executor.identify(identity.tls_info());
         let door = Shutdown::new();
-        open_door(&door, &manager, listener, &identity)?;
-        let identity = watch::Sender::new(Arc::new(identity)).subscribe();
+        open_door(&door, &manager, listener, follow(&door, credentials.subscribe(), &executor)?);
 
         let agent = AgentConfig {
             node_id,
             state_dir: files.worker(),
             managers: vec![local(listen_addr).to_string()],
-            identity,
+            identity: credentials.subscribe(),
             chance: chance()?,
         };
         let agent = Agent::start(agent, executor).context("starting the agent")?;
+        let (news, chance, stop) = (agent.news(), chance()?, door.token().clone());
+        door.spawn(async move { credentials.keep_fresh(news, chance, stop).await });
         Ok(Self { manager, node_id, advertise: advertise_addr, agent, door })
     }
 
@@ -110,19 +112,54 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-fn open_door(door: &Shutdown, manager: &Manager, listener: TcpListener, identity: &Identity) -> Result<()> {
-    let tls = watch::Sender::new(identity.server_tls()?).subscribe();
+/// The credentials of this node, if they still let it speak.
+fn credentials(files: &SwarmFiles) -> Result<Credentials> {
+    let credentials =
+        Credentials::load(&files.certificates())?.context("the credentials of this node are gone")?;
+    if credentials.identity().validity.until < host::clock::now() {
+        bail!("the certificate of this node has expired; to replace it, leave the swarm and join again");
+    }
+    Ok(credentials)
+}
+
+/// Follows this node's identity: the door takes each new certificate, and the executor tells of it.
+fn follow(
+    door: &Shutdown,
+    mut identity: watch::Receiver<Arc<Identity>>,
+    executor: &Arc<ContainerExecutor>,
+) -> Result<watch::Receiver<Arc<ServerConfig>>> {
+    let first = identity.borrow_and_update().clone();
+    executor.identify(first.tls_info());
+    let (changed, tls) = watch::channel(first.server_tls()?);
+    let (executor, stop) = (Arc::clone(executor), door.token().clone());
+    door.spawn(async move {
+        while let Some(Ok(())) = stop.run_until_cancelled(identity.changed()).await {
+            let identity = identity.borrow_and_update().clone();
+            executor.identify(identity.tls_info());
+            match identity.server_tls() {
+                Ok(tls) => drop(changed.send_replace(tls)),
+                Err(error) => warn!("the new certificate cannot be served: {error}"),
+            }
+        }
+    });
+    Ok(tls)
+}
+
+fn open_door(
+    door: &Shutdown,
+    manager: &Manager,
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<ServerConfig>>,
+) {
     let services =
         Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
     let stop = door.token().clone();
     door.spawn(async move {
-        let stopped = stop.clone().cancelled_owned();
-        match wire::channel::serve(listener, tls, services.routes(), stopped).await {
+        match wire::channel::serve(listener, tls, services.routes(), stop.cancelled_owned()).await {
             Ok(()) => info!("the door for other nodes is closed"),
             Err(error) => warn!("the door for other nodes broke: {error}"),
         }
     });
-    Ok(())
 }
 
 /// Where this node itself reaches its own door.

@@ -10,6 +10,7 @@ mod membership;
 
 use std::sync::Arc;
 
+use agent::Credentials;
 use anyhow::{Context, Result};
 use api::ApiError;
 use api::swarm::{InitRequest, Peer};
@@ -120,7 +121,9 @@ impl Node {
         let Beginning { founding, identity, chain, key } = founding::begin(wishes, clock::now(), chance)?;
         let mut key = key.to_file();
         LogKeys::random(chance).write(&mut key, None, chance);
-        self.files.keep_identity(identity.roots().pem(), &chain, &key)?;
+        let (folder, roots) = (self.files.certificates(), identity.roots().clone());
+        Credentials::begin(&folder, roots, (&chain, &key), clock::now())
+            .context("keeping the first credentials")?;
         let participation = Participation {
             listen_addr: addresses.listen,
             advertise_addr: addresses.advertise,
