@@ -3,7 +3,7 @@
 use skep_sim::{Size, storm};
 
 /// So many storms rage in an ordinary test.
-const STORMS: u64 = 4;
+const STORMS: u64 = 12;
 
 #[test]
 fn storm_breaks_nothing() {
