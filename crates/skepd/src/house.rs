@@ -1,6 +1,6 @@
 //! All parts of the daemon, built in order and closed in reverse.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -18,6 +18,7 @@ use crate::events::Events;
 use crate::executor::ContainerExecutor;
 use crate::http::server::Server;
 use crate::node::Node;
+use crate::standing::{NodeHandle, Standing};
 
 /// The daemon's parts.
 pub(crate) struct House {
@@ -31,6 +32,8 @@ pub(crate) struct House {
     network: Network,
 }
 
+/// How long the API waits for the swarm when the daemon starts.
+const SETTLE_MAX: Duration = Duration::from_secs(20);
 /// How long each part may take to close.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 
@@ -55,6 +58,7 @@ impl House {
         let executor = Arc::new(executor.context("making room for secrets in memory")?);
         let (node, handle) = Node::new(&config, executor);
         membership.spawn(node.run(membership.token().clone()));
+        settled(&handle).await;
         let daemon = Daemon {
             config,
             id,
@@ -80,6 +84,15 @@ impl House {
         }
         self.containers.close().await;
         self.network.stop().await;
+    }
+}
+
+/// Waits until a member of a swarm is back in it, so that the first who asks is not sent away; but not for ever.
+async fn settled(node: &NodeHandle) {
+    let mut standing = node.watch();
+    let back = standing.wait_for(|standing| !matches!(standing, Standing::Pending(_)));
+    if tokio::time::timeout(SETTLE_MAX, back).await.is_err() {
+        warn!("the swarm is not back yet; the API answers meanwhile");
     }
 }
 
@@ -114,13 +127,26 @@ fn network_config(config: &Config, id: &str) -> Result<NetworkConfig> {
         exec_root: config.exec_root.clone(),
         subnet: subnet.transpose()?,
         machine: id.to_owned(),
-        resolv_conf: PathBuf::from("/etc/resolv.conf"),
+        resolv_conf: resolv_conf(config)?,
     })
+}
+
+/// Whom containers' names are asked of that no container has: this machine's name servers, or those that are set.
+fn resolv_conf(config: &Config) -> Result<PathBuf> {
+    if config.dns.is_empty() {
+        return Ok(PathBuf::from("/etc/resolv.conf"));
+    }
+    let path = config.exec_root.join("resolv.conf");
+    let lines: String = config.dns.iter().map(|address| format!("nameserver {address}\n")).collect();
+    let (access, durability) = (host::files::Access::Public, host::files::Durability::Cached);
+    let written = host::files::replace(&path, lines.as_bytes(), access, durability);
+    written.with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
 }
 
 /// The daemon of a normal host has the plain name; one with another exec root, a name of its own.
 fn instance(config: &Config, id: &str) -> Instance {
-    if config.exec_root == PathBuf::from("/run/skep") {
+    if config.exec_root == Path::new("/run/skep") {
         return Instance::default();
     }
     format!("sk{}", &id[..8]).parse().expect("letters and digits name an instance")

@@ -24,10 +24,12 @@ pub(crate) enum Standing {
     /// On its way into a swarm.
     Pending(Facts),
     /// A manager whose key is sealed.
+    #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")]
     Locked,
     /// A member of a swarm that cannot work, and why.
     Broken(Facts, String),
     /// A worker.
+    #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")]
     Worker(Facts),
     /// A manager that has its book.
     Manager(Facts, Manager),
@@ -80,11 +82,17 @@ pub(crate) enum Command {
     /// Found a swarm. The answer is the node's id.
     Init(Box<InitRequest>, Reply<String>),
     /// Join a swarm.
-    Join(Box<JoinRequest>, Reply<()>),
+    Join(
+        #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")] Box<JoinRequest>,
+        Reply<()>,
+    ),
     /// Leave the swarm.
     Leave(Farewell, Reply<()>),
     /// Unseal the manager's key with `SWMKEY-1-…`.
-    Unlock(String, Reply<()>),
+    Unlock(
+        #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")] String,
+        Reply<()>,
+    ),
 }
 
 /// Whether a node leaves although that may harm the swarm.

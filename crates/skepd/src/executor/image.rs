@@ -24,12 +24,15 @@ const FRESH_FOR: Duration = Duration::from_secs(60);
 /// How long a registry may take to say what a tag means now, when an image of that name is here.
 const ASK_MAX: Duration = Duration::from_secs(2);
 
+/// When a registry was asked for a tag, and whether it has answered.
+type Asked = (Timestamp, Arc<OnceCell<()>>);
+
 /// The images of tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskImages {
     images: Images,
     /// A lock and no channel: it is held for one look, and all waiting is done in the cells.
-    asked: Arc<Mutex<BTreeMap<String, (Timestamp, Arc<OnceCell<()>>)>>>,
+    asked: Arc<Mutex<BTreeMap<String, Asked>>>,
 }
 
 impl TaskImages {

@@ -104,7 +104,7 @@ pub(crate) fn answer(
 ) -> Result<Response, Failure> {
     let mut all = SelectAll::new();
     for LogSource { container, attributes } in sources {
-        let lines = containers.logs(container, wish.query.clone())?;
+        let lines = containers.logs(container, wish.query)?;
         let attributes: Vec<_> = attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let attributes = attributes.join(",");
         let wish = wish.clone();

@@ -254,6 +254,7 @@ async fn without_a_swarm_its_routes_say_why() {
 
 /// Every line is refused with its status and words, and nobody is asked for anything.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn wrong_requests_are_refused_by_field_and_change_nothing() {
     let house = House::manager().await;
     house.put(vec![Object::Service(Arc::new(service(1, "web"))), Object::Node(Arc::new(node(3, "a")))]);

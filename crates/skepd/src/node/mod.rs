@@ -45,9 +45,11 @@ const COMMANDS_WAITING_MAX: usize = 16;
 impl Node {
     /// The owner, and the way to it.
     pub(crate) fn new(config: &Config, executor: Arc<ContainerExecutor>) -> (Self, NodeHandle) {
-        let (standing, watched) = watch::channel(Standing::Inactive);
-        let (sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
         let files = SwarmFiles::below(&config.data_root);
+        let takes_part = !matches!(files.participation(), Ok(None));
+        let first = if takes_part { Standing::Pending(Facts::default()) } else { Standing::Inactive };
+        let (standing, watched) = watch::channel(first);
+        let (sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
         (Self { files, executor, membership: None, standing, commands }, NodeHandle::new(watched, sender))
     }
 
@@ -93,7 +95,6 @@ impl Node {
             Err(error) => return self.broken(&error),
         };
         info!(addr = %participation.advertise_addr, "taking part in the swarm again");
-        self.standing.send_replace(Standing::Pending(Facts::default()));
         if let Err(error) = self.begin(participation, None).await {
             self.broken(&error);
         }

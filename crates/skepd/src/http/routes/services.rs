@@ -141,6 +141,7 @@ fn insert_defaults(shown: &mut ServiceSpec, spec: &model::ServiceSpec) {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request that axum takes apart")]
 async fn update(
     State(daemon): Shared,
     Path(id): Path<String>,

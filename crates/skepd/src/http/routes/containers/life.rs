@@ -37,13 +37,10 @@ pub(super) async fn restart(State(daemon): Shared, Path(id): Path<String>, query
 
 fn stop_wish(query: &Query) -> Result<StopWish, crate::http::Failure> {
     let signal = Some(query.text("signal")).filter(|text| !text.is_empty());
-    let grace = match query.number::<i64>("t")? {
-        None => None,
-        // A container that may take forever is given the longest time that can be said.
-        Some(seconds) => {
-            Some(u64::try_from(seconds).map_or(Duration::from_secs(u64::from(u32::MAX)), Duration::from_secs))
-        }
-    };
+    // A container that may take forever is given the longest time that can be said.
+    let forever = Duration::from_secs(u64::from(u32::MAX));
+    let seconds = query.number::<i64>("t")?;
+    let grace = seconds.map(|seconds| u64::try_from(seconds).map_or(forever, Duration::from_secs));
     Ok(StopWish { signal: signal.map(str::parse::<Signal>).transpose()?, grace })
 }
 
