@@ -13,7 +13,8 @@ use std::sync::Arc;
 use host::files::{self, Access};
 
 use crate::container::description::{
-    Description, MountSource, NetworkPlace, Resolver, SeccompChoice, Sharing, Stdin, Surroundings, Terminal,
+    Description, MountAccess, MountSource, NetworkPlace, Resolver, SeccompChoice, Sharing, Stdin,
+    Surroundings, Terminal,
 };
 use crate::container::error::{ContainerError, Doing};
 use crate::container::ground::Ground;
@@ -62,9 +63,22 @@ pub(crate) fn prepare(
         init: if wish.init { Some(oci::find_init(ground.config.init.as_deref())?) } else { None },
         neighbours: neighbours(ground, wish, surroundings),
     };
-    let text = serde_json::to_vec(&spec::spec(wish, facts)?).expect("a configuration is always JSON");
+    let text =
+        serde_json::to_vec(&spec::spec(&with_tops(wish), facts)?).expect("a configuration is always JSON");
     fs::write(run.join("config.json"), text).doing(|| "writing the container's configuration".into())?;
     plan(ground, record, &oci, beginning)
+}
+
+/// A file has nothing beneath it: read-only means its top, and the runtime refuses more.
+fn with_tops(wish: &Description) -> Description {
+    let mut wish = wish.clone();
+    for mount in &mut wish.mounts {
+        let MountSource::Bind { path, .. } = &mount.source else { continue };
+        if matches!(mount.access, MountAccess::ReadOnly | MountAccess::ReadOnlyForced) && !path.is_dir() {
+            mount.access = MountAccess::ReadOnlyTop;
+        }
+    }
+    wish
 }
 
 /// The root file system of a container.

@@ -199,7 +199,7 @@ fn a_task_that_cannot_run_says_why() {
     create(&host, "missing", &["--restart-condition", "none", "busybox:test", "no-such-program"]);
     host.until("the task says why", || {
         let shown = host.docker(&["service", "ps", "missing", "--no-trunc"]);
-        shown.contains("executable file not found in $PATH").then_some(())
+        (shown.contains("no-such-program") && shown.contains("not found in $PATH")).then_some(())
     });
     create(&host, "elsewhere", &["--constraint", "node.labels.zone==north", "busybox:test", "sleep", "1"]);
     let shown = host.docker(&["service", "ps", "elsewhere", "--no-trunc"]);

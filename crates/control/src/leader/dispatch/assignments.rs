@@ -131,8 +131,23 @@ impl Told {
         let (volumes, things): (Vec<_>, Vec<_>) = things.into_iter().partition(is_volume);
         let tasks = tasks.into_iter().map(Assignment::Task);
         let updates = things.into_iter().chain(tasks).chain(volumes).map(AssignmentChange::Update);
+        // What lost its last user and found another within the same commit stays where it is.
+        let removed = removed.into_iter().filter(|change| !self.is_used(change));
         let changes = updates.chain(removed).collect();
         Assignments { complete, applies_to, results_in: self.messages, changes }
+    }
+}
+
+impl Told {
+    /// True if the change takes back something that a task uses.
+    fn is_used(&self, change: &AssignmentChange) -> bool {
+        let dependency = match change {
+            AssignmentChange::RemoveSecret(id) => Dependency::Secret(*id),
+            AssignmentChange::RemoveConfig(id) => Dependency::Config(*id),
+            AssignmentChange::RemoveVolume(id) => Dependency::Volume(*id),
+            AssignmentChange::RemoveTask(_) | AssignmentChange::Update(_) => return false,
+        };
+        self.users.contains_key(&dependency)
     }
 }
 
