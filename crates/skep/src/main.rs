@@ -5,6 +5,7 @@
 
 mod client;
 mod commands;
+mod credentials;
 mod output;
 mod session;
 

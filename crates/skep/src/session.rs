@@ -29,6 +29,15 @@ impl Session {
         Ok(writeln!(self.out, "{text}")?)
     }
 
+    /// Asks before something is lost; no is the answer unless the person says yes.
+    pub(crate) fn confirm(&mut self, question: &str) -> Result<bool> {
+        write!(self.out, "{question}\nAre you sure you want to continue? [y/N] ")?;
+        self.out.flush()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y"))
+    }
+
     /// Does the same to each of several things: goes on after one fails, and fails at the end if one did.
     pub(crate) async fn each<F>(&mut self, things: &[String], act: F) -> Result<()>
     where

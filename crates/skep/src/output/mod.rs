@@ -2,5 +2,7 @@
 
 pub(crate) mod format;
 pub(crate) mod inspect;
+pub(crate) mod streams;
 pub(crate) mod table;
+pub(crate) mod transfer;
 pub(crate) mod units;

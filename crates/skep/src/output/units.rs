@@ -1,6 +1,6 @@
 //! Sizes and times in words, as docker's CLI has them.
 
-use model::Duration;
+use model::{Duration, Timestamp};
 
 /// A span of time in one rounded word: `About a minute`, `3 hours`.
 pub(crate) fn span(span: Duration) -> String {
@@ -47,6 +47,29 @@ fn significant(value: f64, digits: usize) -> String {
     let before = if value < 1.0 { 1 } else { value.log10().floor() as usize + 1 };
     let text = format!("{value:.after$}", after = digits.saturating_sub(before));
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// How long ago a second of the epoch was: `3 hours ago`.
+pub(crate) fn ago(seconds: i64) -> String {
+    let then = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
+    format!("{} ago", span(crate::session::now().since(then)))
+}
+
+/// A second of the epoch as a date: `2026-01-31 10:00:00 +0000 UTC`.
+pub(crate) fn moment(seconds: i64) -> String {
+    let Ok(at) = time::OffsetDateTime::from_unix_timestamp(seconds) else { return String::new() };
+    let (date, clock) = (at.date(), at.time());
+    let (hour, minute, second) = (clock.hour(), clock.minute(), clock.second());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} +0000 UTC")
+}
+
+/// A text of at most so many letters; `…` stands for the rest.
+pub(crate) fn ellipsis(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
