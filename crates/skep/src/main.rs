@@ -8,6 +8,7 @@ mod commands;
 mod credentials;
 mod output;
 mod session;
+mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

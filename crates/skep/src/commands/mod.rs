@@ -2,6 +2,7 @@
 
 mod container;
 mod image;
+mod login;
 mod node;
 mod shell;
 mod swarm;
@@ -33,6 +34,12 @@ pub(crate) enum Command {
     /// Manage the daemon
     #[command(subcommand)]
     System(system::System),
+    /// Make a container and start it
+    Run(container::run::Run),
+    /// Make a container, but do not start it
+    Create(container::run::Create),
+    /// Run one more program in a container
+    Exec(container::exec::Exec),
     /// List containers
     Ps(container::list::List),
     /// Show everything about containers
@@ -77,6 +84,10 @@ pub(crate) enum Command {
     Tag(image::Tag),
     /// Remove images
     Rmi(image::remove::Remove),
+    /// Log in to a registry
+    Login(login::Login),
+    /// Log out of a registry
+    Logout(login::Logout),
     /// Show what the daemon is and has
     Info(system::Info),
     /// Show the versions of this program and of the daemon
@@ -94,7 +105,10 @@ impl Command {
         match self {
             Self::Swarm(command) => command.run(session).await?,
             Self::Node(command) => command.run(session).await?,
-            Self::Container(command) => command.run(session).await?,
+            Self::Container(command) => return command.run(session).await,
+            Self::Run(command) => return command.run(session).await,
+            Self::Exec(command) => return command.run(session).await,
+            Self::Create(command) => command.run(session).await?,
             Self::Image(command) => command.run(session).await?,
             Self::Ps(command) => command.run(session).await?,
             Self::Inspect(command) => command.run(session).await?,
@@ -119,6 +133,8 @@ impl Command {
             Self::Tag(command) => command.run(session).await?,
             Self::Rmi(command) => command.run(session).await?,
             Self::System(command) => command.run(session).await?,
+            Self::Login(command) => command.run(session).await?,
+            Self::Logout(command) => command.run(session)?,
             Self::Info(command) => command.run(session).await?,
             Self::Version(command) => command.run(session).await?,
             Self::Completion(command) => command.run(session)?,

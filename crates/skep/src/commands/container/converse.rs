@@ -1,0 +1,60 @@
+//! A person speaks with a process: keys go in, output comes out, the terminal's size follows.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::client::Client;
+use crate::output::streams::{Framing, Streams};
+use crate::session::Session;
+use crate::terminal::{self, RawTerminal};
+
+/// How one speaks.
+pub(crate) struct Manner {
+    /// Whether keys go in.
+    pub(crate) input: bool,
+    /// Whether there is a terminal.
+    pub(crate) terminal: bool,
+    /// Where the terminal's size is told: `/exec/ID`.
+    pub(crate) place: String,
+}
+
+/// Speaks until the process closes its side.
+pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner: Manner) -> Result<()> {
+    let _raw = if manner.terminal && manner.input { Some(RawTerminal::take()?) } else { None };
+    let (mut from, mut to) = tokio::io::split(TokioIo::new(connection));
+    let mut streams = Streams::new(Framing::from(manner.terminal));
+    let mut keys = tokio::io::stdin();
+    let mut is_open = manner.input;
+    let mut resized = signal(SignalKind::window_change())?;
+    let (mut typed, mut printed) = (vec![0; 4096], vec![0; 32 << 10]);
+    tell_size(&session.client, &manner).await;
+    loop {
+        tokio::select! {
+            read = from.read(&mut printed) => {
+                let length = read?;
+                if length == 0 {
+                    return Ok(());
+                }
+                streams.write(&printed[..length], &mut session.out, &mut io::stderr())?;
+                session.out.flush()?;
+            }
+            read = keys.read(&mut typed), if is_open => match read? {
+                0 => { is_open = false; to.shutdown().await?; }
+                length => to.write_all(&typed[..length]).await?,
+            },
+            _ = resized.recv() => tell_size(&session.client, &manner).await,
+        }
+    }
+}
+
+/// A process that has just ended needs no size, so that a no is no failure.
+async fn tell_size(client: &Client, manner: &Manner) {
+    if let (true, Some([rows, columns])) = (manner.terminal, terminal::size()) {
+        let _ = client.order(&format!("{}/resize?h={rows}&w={columns}", manner.place)).await;
+    }
+}
