@@ -45,7 +45,10 @@ pub(crate) enum ClientError {
     Broken(#[from] hyper::Error),
     /// The daemon said something else than what was agreed.
     #[error("the daemon's answer cannot be read: {0}")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(#[from] api::Malformed),
+    /// A request cannot be said in JSON.
+    #[error("the request cannot be written: {0}")]
+    Unsayable(#[from] serde_json::Error),
 }
 
 impl ClientError {
@@ -197,7 +200,7 @@ where
 
 async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, ClientError> {
     let bytes = response.into_body().collect().await?.to_bytes();
-    Ok(serde_json::from_slice(&bytes)?)
+    Ok(api::read(&bytes)?)
 }
 
 /// The no in a response.

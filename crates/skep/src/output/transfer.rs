@@ -47,7 +47,7 @@ impl Board {
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
-        let progress: Progress = serde_json::from_slice(line)?;
+        let progress: Progress = api::read(line)?;
         if let Some(failure) = &progress.error_detail {
             bail!("{}", failure.message);
         }

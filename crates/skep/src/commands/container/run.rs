@@ -189,7 +189,7 @@ impl Run {
         let waiting = session.client.send(Method::POST, &path, Vec::new()).await?;
         session.client.order(&format!("{place}/start")).await?;
         converse(session, connection, Manner { input: wish.interactive, terminal: wish.tty, place }).await?;
-        let ended: WaitResponse = serde_json::from_slice(&waiting.into_body().collect().await?.to_bytes())?;
+        let ended: WaitResponse = api::read(&waiting.into_body().collect().await?.to_bytes())?;
         Ok(code(ended.status_code))
     }
 }

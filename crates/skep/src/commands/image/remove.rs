@@ -38,8 +38,7 @@ impl Remove {
         let (force, noprune) = (u8::from(self.force), u8::from(self.no_prune));
         let path = format!("/images/{image}?force={force}&noprune={noprune}");
         let answer = session.client.send(Method::DELETE, &path, Vec::new()).await?;
-        let gone: Vec<ImageDeleted> =
-            serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
+        let gone: Vec<ImageDeleted> = api::read(&answer.into_body().collect().await?.to_bytes())?;
         show(session, &gone)
     }
 }
