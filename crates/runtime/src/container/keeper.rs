@@ -247,6 +247,7 @@ impl Keeper {
             record.failure = None;
         });
         let saved = self.save();
+        prepare::keep_compiled(&self.ground, &self.now());
         self.watch_health();
         self.publish(Action::Start);
         if let Some(starting) = self.starting.take() {

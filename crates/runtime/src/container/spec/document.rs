@@ -1,7 +1,7 @@
 //! The OCI runtime's configuration, as far as it is used: what `config.json` holds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -14,6 +14,8 @@ pub(crate) struct Spec {
     pub(crate) hostname: String,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) linux: Linux,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) annotations: BTreeMap<&'static str, String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -197,6 +199,9 @@ pub(crate) struct Seccomp {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) flags: Vec<String>,
     pub(crate) syscalls: Vec<Syscall>,
+    /// The same rules as the kernel takes them, in base64, once a runtime has compiled them.
+    #[serde(skip)]
+    pub(crate) compiled: OnceLock<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

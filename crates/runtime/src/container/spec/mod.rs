@@ -88,8 +88,15 @@ pub(crate) fn spec(wish: &Description, facts: Facts) -> Result<Spec, ContainerEr
         process: process(wish, &facts, &hostname)?,
         root: Root { path: "rootfs".to_owned(), readonly: wish.read_only_root },
         hostname: if wish.shared.uts == Sharing::Own { hostname } else { String::new() },
+        annotations: annotations(linux.seccomp.as_deref()),
         linux,
     })
+}
+
+/// Rules that were compiled before need not be compiled again: that costs crun half of a start.
+fn annotations(rules: Option<&document::Seccomp>) -> BTreeMap<&'static str, String> {
+    let compiled = rules.and_then(|rules| rules.compiled.get());
+    compiled.map(|compiled| ("run.oci.seccomp_bpf_data", compiled.clone())).into_iter().collect()
 }
 
 /// The first process's words: the entrypoint, then the command. A new entrypoint takes the image's command away.

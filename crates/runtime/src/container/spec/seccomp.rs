@@ -4,7 +4,7 @@
 //! container with those capabilities.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
@@ -113,6 +113,7 @@ impl Profile {
             architectures,
             flags: self.flags,
             syscalls,
+            compiled: OnceLock::new(),
         }
     }
 }
