@@ -1,0 +1,17 @@
+//! What flags say: one file for each kind of flag, shared by the commands that have it.
+//!
+//! In: words. Out: parts of the API's specs, or the rule that a word breaks. Nothing here asks a daemon.
+
+pub(crate) mod additions;
+pub(crate) mod container;
+pub(crate) mod health;
+pub(crate) mod mount;
+pub(crate) mod network;
+pub(crate) mod placement;
+pub(crate) mod publish;
+pub(crate) mod reference;
+pub(crate) mod replicas;
+pub(crate) mod resources;
+pub(crate) mod restart;
+pub(crate) mod update;
+pub(crate) mod values;
