@@ -6,6 +6,7 @@
 mod client;
 mod commands;
 mod credentials;
+mod options;
 mod output;
 mod session;
 mod terminal;

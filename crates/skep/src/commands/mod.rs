@@ -4,6 +4,7 @@ mod container;
 mod image;
 mod login;
 mod node;
+mod service;
 mod shell;
 mod swarm;
 mod system;
@@ -25,6 +26,9 @@ pub(crate) enum Command {
     /// Manage the nodes of the swarm
     #[command(subcommand)]
     Node(node::Node),
+    /// Manage services
+    #[command(subcommand)]
+    Service(service::Service),
     /// Manage containers
     #[command(subcommand)]
     Container(container::Container),
@@ -105,6 +109,7 @@ impl Command {
         match self {
             Self::Swarm(command) => command.run(session).await?,
             Self::Node(command) => command.run(session).await?,
+            Self::Service(command) => return command.run(session).await,
             Self::Container(command) => return command.run(session).await,
             Self::Run(command) => return command.run(session).await,
             Self::Exec(command) => return command.run(session).await,

@@ -64,8 +64,7 @@ impl Additions {
             placement.preferences.extend(self.preferences.into_iter().map(Into::into));
         }
         if !self.generic_resources.is_empty() {
-            let reserved =
-                task.resources.get_or_insert_default().reservations.get_or_insert_default();
+            let reserved = task.resources.get_or_insert_default().reservations.get_or_insert_default();
             for new in self.generic_resources {
                 reserved.generic_resources.retain(|old| kind(old) != kind(&new));
                 reserved.generic_resources.push(new);
@@ -171,8 +170,22 @@ pub(crate) fn variables(file: &str) -> Result<Vec<String>, String> {
 pub(crate) fn ulimit(text: &str) -> Result<Ulimit, String> {
     let (name, limits) = text.split_once('=').ok_or_else(|| format!("invalid ulimit argument: {text}"))?;
     const NAMES: [&str; 16] = [
-        "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
-        "rtprio", "rttime", "sigpending", "stack",
+        "as",
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
     ];
     if !NAMES.contains(&name) {
         return Err(format!("invalid ulimit type: {name}"));
@@ -225,6 +238,9 @@ mod tests {
         more("A=1", "net_admin").apply(&mut spec);
         more("A=2", "CAP_NET_ADMIN").apply(&mut spec);
         let container = spec.task_template.container_spec.unwrap();
-        assert_eq!((container.env, container.capability_add), (vec!["A=2".into()], vec!["CAP_NET_ADMIN".into()]));
+        assert_eq!(
+            (container.env, container.capability_add),
+            (vec!["A=2".into()], vec!["CAP_NET_ADMIN".into()])
+        );
     }
 }

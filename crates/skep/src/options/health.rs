@@ -45,8 +45,7 @@ impl Health {
             no_healthcheck,
         } = self;
         let times = [health_interval, health_start_interval, health_start_period, health_timeout];
-        let is_given =
-            health_cmd.is_some() || health_retries.is_some() || times.iter().any(Option::is_some);
+        let is_given = health_cmd.is_some() || health_retries.is_some() || times.iter().any(Option::is_some);
         if no_healthcheck {
             if is_given {
                 bail!("--no-healthcheck conflicts with --health-* options");

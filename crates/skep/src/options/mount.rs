@@ -47,7 +47,8 @@ fn set(mount: &mut Mount, key: &str, value: String) -> Result<(), String> {
         "volume-driver" => volume(mount).driver_config.get_or_insert_default().name = value,
         "volume-opt" => volume(mount).driver_config.get_or_insert_default().options.extend([pair(&value)]),
         "tmpfs-size" => {
-            tmpfs(mount).size_bytes = bytes(&value).map_err(|_| format!("invalid value for {key}: {value}"))?;
+            tmpfs(mount).size_bytes =
+                bytes(&value).map_err(|_| format!("invalid value for {key}: {value}"))?;
         }
         "tmpfs-mode" => {
             tmpfs(mount).mode =
@@ -94,8 +95,16 @@ fn tmpfs(mount: &mut Mount) -> &mut TmpfsOptions {
 }
 
 fn checked(mount: Mount) -> Result<Mount, String> {
-    let Mount { r#type, source: _, target, read_only, consistency: _, bind_options, volume_options, tmpfs_options } =
-        &mount;
+    let Mount {
+        r#type,
+        source: _,
+        target,
+        read_only,
+        consistency: _,
+        bind_options,
+        volume_options,
+        tmpfs_options,
+    } = &mount;
     if target.is_empty() {
         return Err("target is required".to_owned());
     }
@@ -153,10 +162,7 @@ mod tests {
             ("type=tmpfs,dst=/a,tmpfs-size=x", "invalid value for tmpfs-size: x"),
             ("type=tmpfs,dst=/a,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"),
             ("type=bind,dst=/a,readonly=x", "invalid value for readonly: x"),
-            (
-                "type=tmpfs,dst=/a,volume-nocopy",
-                "cannot mix 'volume-*' options with mount type 'tmpfs'",
-            ),
+            ("type=tmpfs,dst=/a,volume-nocopy", "cannot mix 'volume-*' options with mount type 'tmpfs'"),
             (
                 "type=bind,src=/a,dst=/b,bind-recursive=x",
                 "invalid value for bind-recursive: x (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")",

@@ -124,10 +124,7 @@ mod tests {
             ("target=80,foo=1", "invalid field key: foo"),
             ("target=80,protocol=foo", "invalid protocol value 'foo'"),
             ("published=80", "missing mandatory field 'target'"),
-            (
-                "target=80,mode=x",
-                "invalid publish mode value (x): must be either 'ingress' or 'host'",
-            ),
+            ("target=80,mode=x", "invalid publish mode value (x): must be either 'ingress' or 'host'"),
         ] {
             assert_eq!(text.parse::<Ports>().unwrap_err(), rule, "{text}");
         }

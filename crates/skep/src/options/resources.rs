@@ -44,8 +44,15 @@ impl Resources {
             reserve_cpu,
             reserve_memory,
         } = self;
-        let given =
-            [limit_cpu, limit_memory, limit_pids, memory_swap, memory_swappiness, reserve_cpu, reserve_memory];
+        let given = [
+            limit_cpu,
+            limit_memory,
+            limit_pids,
+            memory_swap,
+            memory_swappiness,
+            reserve_cpu,
+            reserve_memory,
+        ];
         if given.iter().all(Option::is_none) {
             return;
         }
@@ -71,8 +78,9 @@ pub(crate) fn generic(text: &str) -> Result<GenericResource, String> {
     let Some((kind, value)) = text.split_once('=') else {
         return Err(format!("invalid generic-resource format `{text}` expected `name=value`"));
     };
-    let value =
-        value.parse().map_err(|_| format!("invalid generic-resource `{text}`: its value must be a whole number"))?;
+    let value = value
+        .parse()
+        .map_err(|_| format!("invalid generic-resource `{text}`: its value must be a whole number"))?;
     let discrete = DiscreteResource { kind: kind.to_owned(), value };
     Ok(GenericResource { named_resource_spec: None, discrete_resource_spec: Some(discrete) })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod format;
 pub(crate) mod inspect;
+pub(crate) mod progress;
 pub(crate) mod streams;
 pub(crate) mod table;
 pub(crate) mod transfer;

@@ -1,0 +1,49 @@
+//! `skep service scale`.
+
+use anyhow::Result;
+use api::service::{Service, ServiceUpdated};
+use clap::Args;
+
+use crate::options::replicas::scale;
+use crate::output::progress;
+use crate::session::Session;
+
+/// Change how many tasks services have
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep service scale web=5 db=2")]
+pub(crate) struct Scale {
+    /// Which, and how many
+    #[arg(required = true, value_name = "SERVICE=REPLICAS", value_parser = target)]
+    targets: Vec<(String, u64)>,
+    /// End at once instead of waiting until all runs
+    #[arg(short, long)]
+    detach: bool,
+}
+
+fn target(text: &str) -> Result<(String, u64), String> {
+    let (service, replicas) =
+        text.split_once('=').ok_or_else(|| format!("invalid scale specifier '{text}'"))?;
+    let replicas = replicas.parse().map_err(|_| format!("invalid replicas value {replicas}"))?;
+    Ok((service.to_owned(), replicas))
+}
+
+impl Scale {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let mut scaled = Vec::new();
+        for (name, replicas) in &self.targets {
+            let mut service: Service = session.client.get(&format!("/services/{name}")).await?;
+            scale(&mut service.spec.mode, *replicas, "scale")?;
+            let path = format!("/services/{}/update?version={}", service.id, service.version.index);
+            let _: ServiceUpdated = super::update::send(session, &path, &service.spec, "").await?;
+            session.line(format_args!("{name} scaled to {replicas}"))?;
+            scaled.push(service.id);
+        }
+        if self.detach {
+            return Ok(());
+        }
+        for service in scaled {
+            progress::converge(session, &service, false).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! `skep service ps`.
+
+use anyhow::Result;
+use api::service::Service;
+use clap::Args;
+
+use crate::commands::tasks::TaskOptions;
+use crate::session::{Session, filters};
+
+/// List the tasks of services
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep service ps --filter desired-state=running web")]
+pub(crate) struct Tasks {
+    /// Which, by id or name
+    #[arg(required = true, value_name = "SERVICE")]
+    services: Vec<String>,
+    #[command(flatten)]
+    options: TaskOptions,
+}
+
+impl Tasks {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let mut filters = filters(&self.options.filter)?;
+        for service in &self.services {
+            let service: Service = session.client.get(&format!("/services/{service}")).await?;
+            filters.add("service", service.id);
+        }
+        self.options.show(session, &filters).await
+    }
+}
