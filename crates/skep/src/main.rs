@@ -28,7 +28,6 @@ pub(crate) struct Skep {
     #[arg(
         short = 'H',
         long,
-        global = true,
         env = "DOCKER_HOST",
         value_name = "ADDRESS",
         default_value = "unix:///run/skep.sock",
@@ -68,4 +67,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Skep::command().debug_assert();
+    }
 }

@@ -1,3 +1,5 @@
+//! Tests of the worker: a state or a story in, drafts and wishes out.
+
 use super::{Done, Failure, Input, Output, Step, Worker};
 use model::{
     Annotations, Chance, Duration, Machine, Meta, Task, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp,

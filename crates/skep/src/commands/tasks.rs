@@ -47,30 +47,55 @@ const FORMAT: Format = Format {
     ],
 };
 
+/// How ids are shown when nothing else is: services' tasks whole, nodes' short, as docker's CLI has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// All letters.
+    Whole,
+    /// The first letters, unless all are wished.
+    Short,
+}
+
 impl TaskOptions {
     /// Asks for the tasks that fit, and shows them.
-    pub(crate) async fn show(&self, session: &mut Session, filters: &Filters) -> Result<()> {
-        let mut tasks: Vec<Task> = session.client.get(&with_filters("/tasks", filters)).await?;
+    pub(crate) async fn show(&self, session: &mut Session, filters: &Filters, ids: Ids) -> Result<()> {
+        let tasks: Vec<Task> = session.client.get(&with_filters("/tasks", filters)).await?;
+        let tasks = self.sorted(session, tasks).await?;
         if self.quiet {
-            for task in &tasks {
-                session.line(if self.no_trunc { task.id.clone() } else { short(&task.id) })?;
+            for (_, task) in &tasks {
+                let whole = self.no_trunc || ids == Ids::Whole;
+                session.line(if whole { task.id.clone() } else { short(&task.id) })?;
             }
             return Ok(());
         }
-        sort(&mut tasks);
         let mut rows = Vec::new();
         let mut previous = String::new();
-        for task in &tasks {
-            let mut name = self.task_name(session, task).await?;
+        for (mut name, task) in tasks {
             if name == previous {
                 name = format!(" \\_ {name}");
             } else {
                 previous.clone_from(&name);
             }
-            rows.push(self.row(session, task, name).await?);
+            rows.push(self.row(session, &task, name).await?);
         }
         FORMAT.write(&mut session.out, self.format.as_deref(), &rows)?;
         Ok(())
+    }
+
+    /// The tasks with their names: by service, slot and node; within them the newest first.
+    async fn sorted(&self, session: &mut Session, tasks: Vec<Task>) -> Result<Vec<(String, Task)>> {
+        let mut named = Vec::new();
+        for task in tasks {
+            named.push((self.task_name(session, &task).await?, task));
+        }
+        let service = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        named.sort_by(|(name, task), (other_name, other)| {
+            let place = (service(name), task.slot, name);
+            place
+                .cmp(&(service(other_name), other.slot, other_name))
+                .then(other.created_at.0.cmp(&task.created_at.0))
+        });
+        Ok(named)
     }
 
     /// `web.1`, or with the node's id for global services; ids instead of names if they are wished.
@@ -103,20 +128,6 @@ impl TaskOptions {
         ];
         Ok(cells.into_iter().map(|(field, text)| (field.to_owned(), Value::String(text))).collect())
     }
-}
-
-/// By service, slot and node; within them the newest first.
-fn sort(tasks: &mut [Task]) {
-    tasks.sort_by(|one, other| {
-        let place = |task: &Task| {
-            (
-                task.service_id.clone(),
-                task.slot,
-                if task.slot == 0 { task.node_id.clone() } else { String::new() },
-            )
-        };
-        place(one).cmp(&place(other)).then(other.created_at.0.cmp(&one.created_at.0))
-    });
 }
 
 fn state(task: &Task, now: Timestamp) -> String {

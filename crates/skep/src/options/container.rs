@@ -9,6 +9,7 @@ use super::values::{duration, pairs, words};
 
 /// Flags that each set one thing of a task's container.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Container {
     /// Credential spec of a managed account (Windows only): config://…, file://… or registry://…
     #[arg(long, value_name = "SPEC", value_parser = credential)]

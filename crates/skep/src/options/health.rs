@@ -8,6 +8,7 @@ use super::values::duration;
 
 /// How to tell whether a container is well.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Health {
     /// Command that says whether the container is well
     #[arg(long, value_name = "COMMAND")]

@@ -6,6 +6,7 @@ use clap::Args;
 
 /// How many tasks.
 #[derive(Clone, Copy, Debug, Args)]
+#[group(skip)]
 pub(crate) struct Replicas {
     /// How many tasks
     #[arg(long, value_name = "COUNT")]

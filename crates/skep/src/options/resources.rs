@@ -8,6 +8,7 @@ use super::values::{bytes, cpus};
 
 /// What a task may take, and what it needs.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Resources {
     /// At most so many processors, such as 0.5
     #[arg(long, value_name = "CPUS", value_parser = cpus)]

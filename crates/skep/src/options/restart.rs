@@ -7,6 +7,7 @@ use super::values::duration;
 
 /// Whether tasks that ended are run again.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Restart {
     /// When: none, on-failure, any
     #[arg(long, value_name = "WORD")]

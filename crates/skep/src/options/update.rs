@@ -8,6 +8,7 @@ use super::values::duration;
 
 /// How a service goes to a new spec.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Update {
     /// Time between updates
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
@@ -31,6 +32,7 @@ pub(crate) struct Update {
 
 /// How a service goes back to the spec it had.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Rollback {
     /// Time between rollbacks
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]

@@ -1,3 +1,5 @@
+//! Tests of allocation: a state or a story in, drafts and wishes out.
+
 use model::network::{IpamConfig, IpamOptions};
 use model::spec::endpoint::{
     EndpointSpec, NetworkAttachmentConfig, PortConfig, Protocol, PublishMode, ResolutionMode,

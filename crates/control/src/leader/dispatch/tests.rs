@@ -1,3 +1,5 @@
+//! Tests of dispatch: a state or a story in, drafts and wishes out.
+
 use model::node::{NodeDescription, NodeState};
 use model::spec::container::{ContainerSpec, SecretReference};
 use model::{

@@ -1,3 +1,5 @@
+//! Tests of scheduling: a state or a story in, drafts and wishes out.
+
 use model::node::{Availability, EngineDescription, NodeState, PluginDescription};
 use model::service::Endpoint;
 use model::spec::endpoint::{PortConfig, PublishMode};

@@ -4,7 +4,7 @@ use anyhow::Result;
 use api::node::Node;
 use clap::Args;
 
-use crate::commands::tasks::TaskOptions;
+use crate::commands::tasks::{Ids, TaskOptions};
 use crate::session::{Session, filters};
 
 /// List the tasks of nodes; of this one if none is named
@@ -26,6 +26,6 @@ impl Tasks {
             let node: Node = session.client.get(&format!("/nodes/{name}")).await?;
             filters.add("node", node.id);
         }
-        self.options.show(session, &filters).await
+        self.options.show(session, &filters, Ids::Short).await
     }
 }

@@ -111,8 +111,8 @@ pub(super) struct More {
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
     /// A line of the hosts file, NAME:IP
-    #[arg(long, value_name = "ENTRY", value_parser = host)]
-    host: Vec<HostEntry>,
+    #[arg(long = "host", value_name = "ENTRY", value_parser = host)]
+    hosts: Vec<HostEntry>,
     /// A label of the service, KEY=VALUE
     #[arg(short, long, value_name = "LABEL")]
     label: Vec<String>,
@@ -164,7 +164,7 @@ impl More {
             env,
             generic_resources: self.generic_resource,
             groups: self.group,
-            hosts: self.host,
+            hosts: self.hosts,
             labels: self.label,
             mounts: self.mount,
             networks: self.network.into_iter().map(|Network(network)| network).collect(),

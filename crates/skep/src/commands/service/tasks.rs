@@ -4,7 +4,7 @@ use anyhow::Result;
 use api::service::Service;
 use clap::Args;
 
-use crate::commands::tasks::TaskOptions;
+use crate::commands::tasks::{Ids, TaskOptions};
 use crate::session::{Session, filters};
 
 /// List the tasks of services
@@ -25,6 +25,6 @@ impl Tasks {
             let service: Service = session.client.get(&format!("/services/{service}")).await?;
             filters.add("service", service.id);
         }
-        self.options.show(session, &filters).await
+        self.options.show(session, &filters, Ids::Whole).await
     }
 }
