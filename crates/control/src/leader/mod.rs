@@ -29,6 +29,7 @@ pub use input::{
     SignRequest, Tell, Ticket,
 };
 pub use request::{Answer, Founding, Request, Rollback, Rotation};
+pub use update::is_up_to_date;
 
 use std::collections::VecDeque;
 

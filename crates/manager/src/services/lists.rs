@@ -1,5 +1,6 @@
 //! Which objects a list shall hold: all filters must accept, each by any of its words.
 
+use control::leader::is_up_to_date;
 use model::{Annotations, Labels, Node, Runtime, Service, ServiceMode, Task, TaskState, Volume};
 use store::State;
 use wire::{OnWire, proto};
@@ -84,16 +85,12 @@ pub(super) fn accept_node(wanted: &proto::list_nodes_request::Filters, node: &No
 pub(super) fn accept_task(wanted: &proto::list_tasks_request::Filters, task: &Task, book: &State) -> bool {
     let labels = task.spec.container().map(|container| container.labels.clone()).unwrap_or_default();
     let named = |id: Option<&str>, wanted: &String| id == Some(wanted.as_str());
-    let is_up_to_date = || {
-        let service = task.service_id.and_then(|id| book.services.get(id));
-        service.is_some_and(|service| service.spec_version == task.spec_version)
-    };
     Filters::from(wanted).accept(task.id.as_str(), &task.name(), &labels)
         && any_or_empty(&wanted.service_ids, |id| named(task.service_id.as_ref().map(|id| id.as_str()), id))
         && any_or_empty(&wanted.node_ids, |id| named(task.node_id.as_ref().map(|id| id.as_str()), id))
         && any_or_empty(&wanted.desired_states, |state| *state == task.desired_state.to_wire())
         && any_or_empty(&wanted.runtimes, |runtime| *runtime == task.runtime_name())
-        && (!wanted.up_to_date || is_up_to_date())
+        && (!wanted.up_to_date || is_up_to_date(book, task))
 }
 
 pub(super) fn accept_service(wanted: &proto::list_services_request::Filters, service: &Service) -> bool {

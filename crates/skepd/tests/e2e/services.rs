@@ -205,3 +205,15 @@ fn a_task_that_cannot_run_says_why() {
     let shown = host.docker(&["service", "ps", "elsewhere", "--no-trunc"]);
     assert!(shown.contains("no suitable node (scheduling constraints not satisfied on 1 node)"), "{shown}");
 }
+
+#[test]
+#[ignore = "needs root"]
+fn scaling_shows_progress_until_all_run() {
+    let host = Host::start_swarm();
+    create(&host, "web", &["--stop-signal", "SIGKILL", "busybox:test", "sleep", "100000"]);
+    host.until_replicas("web", "1/1");
+    for shown in [host.docker(&["service", "scale", "web=3"]), host.skep(&["service", "scale", "web=5"])] {
+        assert!(shown.contains("converged"), "{shown}");
+    }
+    host.until_replicas("web", "5/5");
+}

@@ -17,6 +17,12 @@ pub(super) fn is_dirty(state: &State, service: &Service, task: &Task) -> bool {
     task.spec != service.spec.task && !is_clean_enough(state, &service.spec.task, task)
 }
 
+/// True if the task is what its service wishes now: what users call up to date.
+pub fn is_up_to_date(state: &State, task: &Task) -> bool {
+    let service = task.service_id.and_then(|id| state.services.get(id));
+    service.is_some_and(|service| !is_dirty(state, service, task))
+}
+
 /// True if the specs differ only in what does not matter to a task that is where it is: a placement that allows
 /// its node, or credentials for an image that it already has.
 fn is_clean_enough(state: &State, wished: &TaskSpec, task: &Task) -> bool {

@@ -21,6 +21,7 @@ use super::orchestrate::place::{Place, all_places, is_job, is_wanted};
 use super::orchestrate::slots::{counting, wish};
 use super::restart;
 use dirt::is_dirty;
+pub use dirt::is_up_to_date;
 
 /// Since when fresh tasks run, for services that are being updated: the book tells it of a task only until the
 /// task ends. This is patience, not knowledge: a leader that has not seen a task run takes its end for a failure.

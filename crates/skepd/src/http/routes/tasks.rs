@@ -6,6 +6,7 @@ use api::{ApiError, ApiVersion, Filters, task};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
+use control::leader;
 use model::{Node, Runtime, Service, Task, TaskState};
 
 use crate::daemon::Daemon;
@@ -73,7 +74,7 @@ impl<'a> Chosen<'a> {
             && self.filters.any("name", |name| task.name().starts_with(name))
             && self.filters.labels("label", &task.service_annotations.labels)
             && self.has_runtime(task)
-            && self.up_to_date.is_none_or(|wished| self.is_up_to_date(task) == wished)
+            && self.up_to_date.is_none_or(|wished| leader::is_up_to_date(self.state, task) == wished)
     }
 
     /// Attachments are shown only to those who ask for them.
@@ -82,11 +83,6 @@ impl<'a> Chosen<'a> {
             return self.filters.any("runtime", |runtime| task.runtime_name() == runtime);
         }
         !matches!(task.spec.runtime, Runtime::Attachment(_))
-    }
-
-    fn is_up_to_date(&self, task: &Task) -> bool {
-        let service = task.service_id.and_then(|id| self.state.services.get(id));
-        service.is_some_and(|service| service.spec_version == task.spec_version)
     }
 }
 
