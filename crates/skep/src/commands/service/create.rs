@@ -134,7 +134,7 @@ pub(super) struct More {
     /// A kernel parameter, NAME=VALUE
     #[arg(long, value_name = "PARAMETER")]
     sysctl: Vec<String>,
-    /// A bound of processes, NAME=SOFT[:HARD]
+    /// A bound of processes, NAME=SOFT or NAME=SOFT:HARD
     #[arg(long, value_name = "BOUND", value_parser = ulimit)]
     ulimit: Vec<Ulimit>,
 }
