@@ -1,7 +1,7 @@
 //! What a container shall be: all that is known when it is made, and what is only known when it starts.
 //!
 //! A [`Description`] is kept as it came, so that `inspect` can show it and a restart can use it again. Nothing
-//! here is checked; [`crate::container::spec`] does, when the container is made.
+//! here is checked; `container::spec` does, when the container is made.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
