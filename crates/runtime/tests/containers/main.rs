@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use skep_runtime::container::{ContainerError, Leavings, Phase, Removal, Signal, StopWish, WaitFor};
 use skep_runtime::logs::{Follow, LogQuery};
-use stage::{Stage, run, start};
+use stage::{Stage, first_line, run, start};
 
 const KILL: StopWish = StopWish { signal: None, grace: Some(Duration::from_millis(300)) };
 
@@ -48,13 +48,16 @@ async fn what_cannot_be_run_is_refused_as_a_shell_would() {
 async fn who_ignores_the_asking_is_killed_after_its_grace() {
     let stage = Stage::build();
     let containers = stage.open().await;
-    let deaf = start(&containers, stage.shell("deaf", "trap '' TERM; sleep 100 & wait; sleep 100")).await;
+    let deaf =
+        start(&containers, stage.shell("deaf", "trap '' TERM; echo; sleep 100 & wait; sleep 100")).await;
+    first_line(&containers, deaf).await;
     containers.stop(deaf, KILL).await.unwrap();
     assert_eq!(containers.inspect(deaf).unwrap().exit().unwrap().code, 137);
     assert!(matches!(containers.stop(deaf, KILL).await, Err(ContainerError::NotModified(_))));
 
-    let polite =
-        start(&containers, stage.shell("polite", "trap 'exit 3' TERM; while :; do sleep 0.05; done")).await;
+    let line = "trap 'exit 3' TERM; echo; while :; do sleep 0.05; done";
+    let polite = start(&containers, stage.shell("polite", line)).await;
+    first_line(&containers, polite).await;
     containers.stop(polite, StopWish { grace: Some(Duration::from_secs(20)), ..KILL }).await.unwrap();
     assert_eq!(containers.inspect(polite).unwrap().exit().unwrap().code, 3);
 

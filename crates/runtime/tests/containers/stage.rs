@@ -8,6 +8,7 @@ use skep_runtime::container::description::{ImageDefaults, ImageUse};
 use skep_runtime::container::{
     ContainerId, Containers, Description, Exit, Leavings, Removal, RuntimeConfig, WaitFor,
 };
+use skep_runtime::logs::{Follow, LogQuery};
 
 /// A stage of its own for one test.
 pub(crate) struct Stage {
@@ -148,6 +149,12 @@ pub(crate) async fn start(containers: &Containers, wish: Description) -> Contain
     let id = containers.create(wish).await.unwrap();
     containers.start(id, None).await.unwrap();
     id
+}
+
+/// Waits until a container has written its first line: what it did before that is done.
+pub(crate) async fn first_line(containers: &Containers, id: ContainerId) {
+    let query = LogQuery { follow: Follow::UntilExit, ..LogQuery::default() };
+    containers.logs(id, query).unwrap().recv().await.unwrap();
 }
 
 /// Runs a container to its end, and returns how it ended and what it wrote.
