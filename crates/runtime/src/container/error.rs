@@ -47,11 +47,11 @@ pub enum ContainerError {
         /// In the runtime's words.
         message: String,
     },
-    /// A program is missing on this machine.
-    #[error("{program} is not installed on this node; install it, for example by: apt-get install {package}")]
-    ProgramMissing {
-        /// The program.
-        program: String,
+    /// A program, or a file that a package brings, is missing on this machine.
+    #[error("{what} is not installed on this node; install it, for example by: apt-get install {package}")]
+    Missing {
+        /// What is missing.
+        what: String,
         /// The package that brings it.
         package: &'static str,
     },

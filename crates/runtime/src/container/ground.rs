@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use host::shutdown::Shutdown;
 use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::container::error::{ContainerError, Doing};
+use crate::container::error::ContainerError;
 use crate::container::event::{Action, ContainerEvent};
 use crate::container::exec::Execs;
 use crate::container::id::ContainerId;
@@ -47,7 +47,7 @@ pub(crate) struct Ground {
     pub(crate) shutdown: Shutdown,
     pub(crate) execs: Execs,
     index: Mutex<Index>,
-    profile: OnceLock<Option<String>>,
+    profile: OnceLock<String>,
     rules: Mutex<BTreeMap<Vec<&'static str>, Arc<Seccomp>>>,
 }
 
@@ -104,29 +104,28 @@ impl Ground {
         Oci::find(self.config.oci_runtime.as_deref(), self.cgroups)
     }
 
-    /// The usual rules for system calls, for a container with these capabilities; `None` if the machine has none.
+    /// The usual rules for system calls, for a container with these capabilities.
     pub(crate) fn usual_rules(
         &self,
         capabilities: Vec<&'static str>,
-    ) -> Result<Option<Arc<Seccomp>>, ContainerError> {
+    ) -> Result<Arc<Seccomp>, ContainerError> {
         let profile = match self.profile.get() {
             Some(profile) => profile,
             None => {
                 let named = self.config.seccomp_profile.as_deref();
-                let read = seccomp::usual_profile(named).doing(|| "reading the seccomp profile".into())?;
+                let read = seccomp::usual_profile(named)?;
                 self.profile.get_or_init(|| read)
             }
         };
-        let Some(profile) = profile else { return Ok(None) };
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = rules.get(&capabilities) {
-            return Ok(Some(Arc::clone(found)));
+            return Ok(Arc::clone(found));
         }
         let made = seccomp::rules(profile, &capabilities)?;
         if rules.len() < RULES_MAX {
             rules.insert(capabilities, Arc::clone(&made));
         }
-        Ok(Some(made))
+        Ok(made)
     }
 
     /// Where a container's things are that outlast a start of the machine.

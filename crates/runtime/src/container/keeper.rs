@@ -203,10 +203,9 @@ impl Keeper {
         let plan = prepared.await.map_err(|_| ContainerError::ShuttingDown)??;
         let program = &self.ground.config.supervise;
         supervisor::launch(program, &folder, &plan).map_err(|cause| match cause.kind() {
-            io::ErrorKind::NotFound => ContainerError::ProgramMissing {
-                program: program.to_string_lossy().into_owned(),
-                package: "skep",
-            },
+            io::ErrorKind::NotFound => {
+                ContainerError::Missing { what: program.to_string_lossy().into_owned(), package: "skep" }
+            }
             _ => ContainerError::Machine { doing: "starting the supervisor".into(), cause },
         })
     }

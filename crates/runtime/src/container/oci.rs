@@ -27,7 +27,7 @@ impl Oci {
     /// # Errors
     /// If it is not there.
     pub(crate) fn find(named: Option<&Path>, cgroups: Cgroups) -> Result<Self, ContainerError> {
-        let missing = |program: String| ContainerError::ProgramMissing { program, package: "crun" };
+        let missing = |program: String| ContainerError::Missing { what: program, package: "crun" };
         let program = match named {
             Some(path) if path.is_absolute() => Some(path.to_owned()).filter(|path| path.is_file()),
             Some(name) => program(&name.to_string_lossy()),
@@ -52,7 +52,7 @@ pub(crate) fn find_init(named: Option<&Path>) -> Result<PathBuf, ContainerError>
         Some(path) => Some(path.to_owned()).filter(|path| path.is_file()),
         None => ["docker-init", "tini-static", "tini"].into_iter().find_map(program),
     };
-    found.ok_or_else(|| ContainerError::ProgramMissing { program: "docker-init".into(), package: "tini" })
+    found.ok_or_else(|| ContainerError::Missing { what: "docker-init".into(), package: "tini" })
 }
 
 /// A program in the usual places.

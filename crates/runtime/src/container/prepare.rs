@@ -123,7 +123,7 @@ fn rules(ground: &Ground, wish: &Description) -> Result<Option<Arc<Seccomp>>, Co
     match &wish.confinement.seccomp {
         SeccompChoice::Unconfined => Ok(None),
         SeccompChoice::Profile(text) => seccomp::rules(text, &granted).map(Some),
-        SeccompChoice::Usual => ground.usual_rules(granted),
+        SeccompChoice::Usual => ground.usual_rules(granted).map(Some),
     }
 }
 

@@ -78,7 +78,7 @@ impl From<ContainerError> for Refused {
             ContainerError::NotBuilt(_) => 501,
             ContainerError::ShuttingDown => 503,
             ContainerError::Start { .. }
-            | ContainerError::ProgramMissing { .. }
+            | ContainerError::Missing { .. }
             | ContainerError::Machine { .. } => 500,
         };
         Self(ApiError::new(status, chain(&error)))

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
-use crate::container::error::ContainerError;
+use crate::container::error::{ContainerError, Doing};
 use crate::container::spec::document::{Seccomp, Syscall, SyscallArg};
 
 /// The rules of a profile for a container with these capabilities.
@@ -23,19 +23,17 @@ pub(crate) fn rules(profile: &str, capabilities: &[&str]) -> Result<Arc<Seccomp>
     Ok(Arc::new(profile.resolve(capabilities)))
 }
 
-/// The distribution's profile, or the one that is named; `None` if there is none on this machine.
-pub(crate) fn usual_profile(named: Option<&Path>) -> std::io::Result<Option<String>> {
-    if let Some(path) = named {
-        return std::fs::read_to_string(path).map(Some);
-    }
-    for path in USUAL_PLACES {
-        match std::fs::read_to_string(path) {
-            Ok(text) => return Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(None)
+/// The profile that is named, or else the distribution's.
+///
+/// # Errors
+/// If it cannot be read, or the machine has none: nothing then runs less confined than it seems.
+pub(crate) fn usual_profile(named: Option<&Path>) -> Result<String, ContainerError> {
+    let distributed = || USUAL_PLACES.iter().map(Path::new).find(|path| path.exists());
+    let path = named.or_else(distributed).ok_or_else(|| ContainerError::Missing {
+        what: "a seccomp profile to confine containers with".to_owned(),
+        package: "golang-github-containers-common",
+    })?;
+    std::fs::read_to_string(path).doing(|| format!("reading the seccomp profile {}", path.display()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -180,6 +178,12 @@ mod tests {
         };
         assert_eq!(actions(&[]), "read SCMP_ACT_ALLOW, mount SCMP_ACT_ERRNO");
         assert_eq!(actions(&["CAP_SYS_ADMIN"]), "read SCMP_ACT_ALLOW, mount SCMP_ACT_ALLOW");
+    }
+
+    #[test]
+    fn a_profile_that_cannot_be_read_is_not_done_without() {
+        let error = usual_profile(Some(Path::new("/nowhere/seccomp.json"))).unwrap_err();
+        assert!(error.to_string().contains("reading the seccomp profile /nowhere/seccomp.json"), "{error}");
     }
 
     #[test]
