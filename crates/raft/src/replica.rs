@@ -93,6 +93,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// What a group of our own replicas runs by: another leads soon after one fell.
+    ///
+    /// A follower's patience ends 400 to 800 ms after it last heard its leader, which three lost heartbeats do not
+    /// exhaust; the first of two survivors loses it within 715 ms in 95 of 100 falls. Since it asks before it
+    /// forces an election, one that was only slow itself disturbs nobody. All replicas understand the question,
+    /// stock ones too, though they never ask it.
+    pub fn quick(id: ReplicaId) -> Self {
+        Self { tick: Duration::from_millis(100), election_ticks: 4, pre_vote: true, ..Self::new(id) }
+    }
+
     /// SwarmKit's behaviour (`raft.md` section 1).
     pub fn new(id: ReplicaId) -> Self {
         Self {
