@@ -4,7 +4,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: help build demo test bench install clean
+.PHONY: help build demo lab test bench install clean
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -16,6 +16,10 @@ build: ## build skepd, skep and skep-supervise, optimised
 demo: build ## install what is missing, build, start a swarm, deploy, heal, show, clean up
 	@scripts/install-needs run
 	scripts/demo
+
+lab: build ## start five hosts on this machine to play with: cut cables, kill daemons, turn power off
+	@scripts/install-needs test
+	cargo run --release --locked -p skep-lab
 
 test: ## run every check and every test (root tests too, if you are root)
 	@scripts/install-needs test

@@ -1,0 +1,3 @@
+//! Swarms of several hosts in a lab: real daemons, real containers, the stock command line and ours.
+
+mod lab;
