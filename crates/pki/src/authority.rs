@@ -1,7 +1,8 @@
 //! Who signs: the swarm's root, and the certificates of its nodes (`security.md` sections 2 and 3).
 //!
 //! In: a request, and for whom and how long. Out: a certificate. Of a request only the public key counts; all
-//! else comes from the signer. Whether somebody may have a certificate is judged elsewhere.
+//! else comes from the signer. Whether somebody may have a certificate is judged elsewhere. While one root follows
+//! another (section 9), the new one signs, and what the old one said of it goes with each certificate.
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use crate::Unusable;
 use crate::identity::Key;
 use crate::subject::unit_of;
 use crate::trust::Roots;
+use crate::{cross, root_key};
 
 /// The root's name, and the name under which managers answer those without a certificate.
 const ROOT_NAME: &str = "swarm-ca";
@@ -34,6 +36,8 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate_pem: Vec<u8>,
     key_pem: Vec<u8>,
+    /// What is handed out behind each certificate, PEM: the way to an older root.
+    intermediates: Vec<u8>,
 }
 
 /// For whom a certificate is, and how long.
@@ -64,21 +68,40 @@ impl Authority {
 
         let certificate = params.self_signed(&key).expect("a root can be written");
         let (certificate_pem, key_pem) = (certificate.pem().into_bytes(), key.serialize_pem().into_bytes());
-        Self { issuer: Issuer::new(params, key), certificate_pem, key_pem }
+        Self { issuer: Issuer::new(params, key), certificate_pem, key_pem, intermediates: Vec::new() }
     }
 
-    /// The root that the cluster object holds: its certificate and its key, both PEM.
+    /// The root that the cluster object holds: its certificate and its key, both PEM. The key may be written as
+    /// OpenSSL does: PKCS#8, SEC1 or PKCS#1.
     ///
     /// # Errors
-    /// If one cannot be read, or the certificate is not a root's.
+    /// If one cannot be read, the certificate is not a root's, or the key is not its own.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, Unusable> {
-        Roots::from_pem(certificate)?;
+        let roots = Roots::from_pem(certificate)?;
         let certificate_text = text("root certificate", certificate)?;
-        let pair = KeyPair::from_pem(text("root key", key)?)
-            .map_err(|error| Unusable::unreadable("root key", error))?;
+        let pair = root_key::pair(key)?;
+        if roots.public_key() != pair.public_key_raw() {
+            return Err(Unusable::untrusted("root key", KEY_MISMATCH));
+        }
+        let key_pem = pair.serialize_pem().into_bytes();
         let issuer = Issuer::from_ca_cert_pem(certificate_text, pair)
             .map_err(|error| Unusable::unreadable("root certificate", error))?;
-        Ok(Self { issuer, certificate_pem: certificate.to_vec(), key_pem: key.to_vec() })
+        Ok(Self { issuer, certificate_pem: certificate.to_vec(), key_pem, intermediates: Vec::new() })
+    }
+
+    /// The same root, which hands out these certificates, PEM, behind each that it signs: by them, whoever trusts
+    /// only an older root finds the way.
+    pub fn with_intermediates(self, intermediates: &[u8]) -> Self {
+        Self { intermediates: intermediates.to_vec(), ..self }
+    }
+
+    /// Signs another root as it is, so that whoever trusts this one trusts that one too; PEM. All that the other
+    /// says of itself stays: name, key, validity, number, extensions.
+    ///
+    /// # Errors
+    /// If the other cannot be read.
+    pub fn cross_sign(&self, root_pem: &[u8]) -> Result<Vec<u8>, Unusable> {
+        cross::sign(&self.certificate_pem, self.issuer.key(), root_pem)
     }
 
     /// The root's certificate, PEM.
@@ -91,7 +114,7 @@ impl Authority {
         &self.key_pem
     }
 
-    /// Signs a request, PEM; the certificate is PEM too.
+    /// Signs a request, PEM; the chain is PEM too, the certificate first.
     ///
     /// # Errors
     /// If the request cannot be read or did not sign itself.
@@ -108,9 +131,12 @@ impl Authority {
         let certificate = request
             .signed_by(&self.issuer)
             .map_err(|error| Unusable::unreadable("certificate request", error))?;
-        Ok(certificate.pem().into_bytes())
+        Ok([certificate.pem().as_bytes(), &self.intermediates].concat())
     }
 }
+
+/// What stock managers say of a root key that is not its certificate's.
+pub const KEY_MISMATCH: &str = "certificate key mismatch";
 
 impl fmt::Debug for Authority {
     /// Leaves out the key: it must never reach a log.

@@ -1,15 +1,12 @@
 //! A node's key and certificate: who it is, in which swarm, in which role (`security.md` sections 1 and 3).
 //!
-//! In: the bytes of the three files a node keeps, and the time. Out: an identity that can speak, or why it
-//! cannot. The key's file has headers beside the key, where a manager keeps what encrypts its log; they are
-//! preserved as they are.
+//! In: what stands in the three files that a node keeps, and the time. Out: an identity that can speak, or why it
+//! cannot.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use model::node::NodeTlsInfo;
 use model::{Chance, Duration, Timestamp};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
@@ -18,20 +15,12 @@ use rustls::{ClientConfig, ServerConfig};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::Unusable;
+use crate::key_file::KeyFile;
 use crate::subject::{Subject, Validity};
 use crate::trust::{ALPN_H2, Roots, chain_from_pem, client_builder, provider, with_alpn};
 
 /// A private key: ECDSA on P-256.
 pub struct Key(KeyPair);
-
-/// A key's file: PKCS#8 in PEM, with headers.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyFile {
-    /// What stands beside the key, such as `kek-version` and `raft-dek`.
-    pub headers: BTreeMap<String, String>,
-    /// The key, PKCS#8 DER.
-    pub key: Vec<u8>,
-}
 
 /// A node that can speak.
 #[derive(Clone)]
@@ -86,62 +75,6 @@ impl fmt::Debug for Key {
     /// Leaves out the key: it must never reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key")
-    }
-}
-
-const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const END: &str = "-----END PRIVATE KEY-----";
-const PEM_WIDTH: usize = 64;
-
-impl KeyFile {
-    /// Reads the file of a key.
-    ///
-    /// # Errors
-    /// If it is not PEM, or the key in it is encrypted.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Unusable> {
-        let unreadable = |why: &str| Unusable::unreadable("private key", why);
-        let text = std::str::from_utf8(bytes).map_err(|error| Unusable::unreadable("private key", error))?;
-        let (_, rest) = text.split_once(BEGIN).ok_or_else(|| unreadable("it does not begin as one"))?;
-        let (body, _) = rest.split_once(END).ok_or_else(|| unreadable("it does not end as one"))?;
-
-        let mut headers = BTreeMap::new();
-        let mut encoded = String::new();
-        for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            match line.split_once(':') {
-                Some((name, value)) => {
-                    headers.insert(name.trim().to_owned(), value.trim().to_owned());
-                }
-                None => encoded.push_str(line),
-            }
-        }
-        let key = STANDARD.decode(encoded).map_err(|error| Unusable::unreadable("private key", error))?;
-        Ok(Self { headers, key })
-    }
-
-    /// The bytes of the file. They are private.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = format!("{BEGIN}\n");
-        for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\n"));
-        }
-        if !self.headers.is_empty() {
-            text.push('\n');
-        }
-        let encoded = STANDARD.encode(&self.key);
-        for line in encoded.as_bytes().chunks(PEM_WIDTH) {
-            text.push_str(std::str::from_utf8(line).expect("base64 is ASCII"));
-            text.push('\n');
-        }
-        text.push_str(END);
-        text.push('\n');
-        text.into_bytes()
-    }
-}
-
-impl fmt::Debug for KeyFile {
-    /// Leaves out the key and the headers: they must never reach a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyFile")
     }
 }
 

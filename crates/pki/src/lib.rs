@@ -6,7 +6,11 @@
 //! other.
 
 pub mod authority;
+mod cross;
 pub mod identity;
+pub mod key_file;
+mod pem;
+mod root_key;
 pub mod subject;
 pub mod token;
 pub mod trust;
@@ -16,7 +20,8 @@ pub mod unlock;
 mod tests;
 
 pub use authority::{Authority, Issue};
-pub use identity::{Identity, Key, KeyFile};
+pub use identity::{Identity, Key};
+pub use key_file::KeyFile;
 pub use subject::{Subject, Validity};
 pub use token::JoinToken;
 pub use trust::Roots;
@@ -41,6 +46,9 @@ pub enum Unusable {
         /// Which rule it breaks.
         why: String,
     },
+    /// It is sealed, and there is no unlock key, or not the right one.
+    #[error("the node's private key is sealed; unlock it with the swarm's unlock key")]
+    Locked,
 }
 
 impl Unusable {

@@ -156,23 +156,103 @@ fn an_authority_reads_back_and_signs_alike() {
 }
 
 #[test]
-fn headers_of_a_key_are_preserved() {
-    let mut file = Key::generate().to_file();
-    file.headers.insert("kek-version".into(), "7".into());
-    file.headers.insert("raft-dek".into(), "EiCq+/8=".into());
-    let bytes = file.to_bytes();
-    assert_eq!(KeyFile::parse(&bytes).unwrap(), file);
-    assert!(bytes.starts_with(b"-----BEGIN PRIVATE KEY-----\nkek-version: 7\nraft-dek: EiCq+/8=\n\n"));
-    assert!(Key::from_file(&file).is_ok());
-}
-
-#[test]
 fn a_leaf_is_no_root() {
     let mut swarm = Swarm::new(8);
     let issue = swarm.issue(NodeRole::Worker);
     let certificate = swarm.sign(&Key::generate(), issue);
     assert!(Roots::from_pem(&certificate).is_err());
     assert!(Roots::from_pem(b"").is_err());
+}
+
+#[test]
+fn a_clock_that_is_up_to_an_hour_behind_does_no_harm() {
+    let mut swarm = Swarm::new(10);
+    let key = Key::generate();
+    let issue = swarm.issue(NodeRole::Worker);
+    let certificate = swarm.sign(&key, issue);
+    let load = |now| Identity::load(swarm.roots(), &certificate, &key.to_file(), now);
+    let minute = Duration::from_secs(60);
+    assert!(load(NOW - 59 * minute).is_ok());
+    let refused = load(NOW - 61 * minute).unwrap_err().to_string();
+    assert!(refused.contains("not yet valid") && refused.contains("clock"), "{refused}");
+    assert!(load(NOW + 60 * minute).is_ok());
+    let refused = load(NOW + 91 * DAY).unwrap_err().to_string();
+    assert!(refused.contains("expired"), "{refused}");
+}
+
+/// A new root that an old one has signed.
+fn succession(old: &Swarm, new: &Swarm) -> Authority {
+    let crossed = old.authority.cross_sign(new.authority.certificate_pem()).unwrap();
+    Authority::from_pem(new.authority.certificate_pem(), new.authority.key_pem())
+        .unwrap()
+        .with_intermediates(&crossed)
+}
+
+#[test]
+fn a_certificate_of_a_new_root_is_trusted_by_old_and_new_nodes() {
+    let (mut old, new) = (Swarm::new(11), Swarm::new(12));
+    let (key, issue) = (Key::generate(), old.issue(NodeRole::Manager));
+    let next = succession(&old, &new);
+    let chain = next.sign(&key.request(), issue, NOW, &mut old.chance).unwrap();
+    for roots in [old.roots(), new.roots()] {
+        let identity = Identity::load(roots.clone(), &chain, &key.to_file(), NOW).unwrap();
+        let (told, expected) = (identity.tls_info(), new.roots().as_issuer());
+        assert_eq!(told.cert_issuer_public_key, expected.cert_issuer_public_key);
+        assert_eq!(told.cert_issuer_subject, expected.cert_issuer_subject);
+        assert_eq!(told.trust_root, roots.pem());
+    }
+    let stranger = Swarm::new(13).roots();
+    assert!(Identity::load(stranger, &chain, &key.to_file(), NOW).is_err());
+    let both = old.roots().and(new.authority.certificate_pem()).unwrap();
+    assert_eq!(both.certificates().len(), 2);
+}
+
+#[test]
+fn a_root_that_another_signed_stays_what_it_is() {
+    let (old, new) = (Swarm::new(14), Swarm::new(15));
+    let crossed = old.authority.cross_sign(new.authority.certificate_pem()).unwrap();
+    let (crossed, itself) =
+        (chain_from_pem(&crossed).unwrap(), chain_from_pem(new.authority.certificate_pem()).unwrap());
+    let (_, crossed) = X509Certificate::from_der(&crossed[0]).unwrap();
+    let (_, itself) = X509Certificate::from_der(&itself[0]).unwrap();
+    assert_eq!(crossed.subject().as_raw(), itself.subject().as_raw());
+    assert_eq!(crossed.public_key(), itself.public_key());
+    assert_eq!(crossed.validity(), itself.validity());
+    assert_eq!(crossed.raw_serial(), itself.raw_serial());
+    assert_eq!(crossed.extensions(), itself.extensions());
+    let signer = chain_from_pem(old.authority.certificate_pem()).unwrap();
+    let (_, signer) = X509Certificate::from_der(&signer[0]).unwrap();
+    crossed.verify_signature(Some(signer.public_key())).unwrap();
+    assert!(itself.verify_signature(Some(signer.public_key())).is_err());
+}
+
+#[test]
+fn roots_that_openssl_makes_can_sign_and_follow() {
+    let stock =
+        |name: &str| std::fs::read(format!("{}/tests/openssl/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let mut swarm = Swarm::new(16);
+    for kind in ["p256", "p384", "rsa"] {
+        let (certificate, key) = (stock(&format!("{kind}.crt")), stock(&format!("{kind}.key")));
+        let theirs = Authority::from_pem(&certificate, &key).unwrap();
+        let crossed = swarm.authority.cross_sign(&certificate).unwrap();
+        let (key, issue) = (Key::generate(), swarm.issue(NodeRole::Worker));
+        let again = Authority::from_pem(theirs.certificate_pem(), theirs.key_pem()).unwrap();
+        let again = again.with_intermediates(&crossed);
+        let chain = again.sign(&key.request(), issue, NOW, &mut swarm.chance).unwrap();
+        for roots in [swarm.roots(), Roots::from_pem(&certificate).unwrap()] {
+            Identity::load(roots, &chain, &key.to_file(), NOW)
+                .unwrap_or_else(|error| panic!("{kind}: {error}"));
+        }
+
+        let back = theirs.cross_sign(swarm.authority.certificate_pem()).unwrap();
+        let ours = Authority::from_pem(swarm.authority.certificate_pem(), swarm.authority.key_pem()).unwrap();
+        let ours = ours.with_intermediates(&back);
+        let chain = ours.sign(&key.request(), issue, NOW, &mut swarm.chance).unwrap();
+        Identity::load(Roots::from_pem(&certificate).unwrap(), &chain, &key.to_file(), NOW)
+            .unwrap_or_else(|error| panic!("{kind} first: {error}"));
+        let mismatch = Authority::from_pem(&certificate, swarm.authority.key_pem()).unwrap_err();
+        assert!(mismatch.to_string().contains("certificate key mismatch"), "{mismatch}");
+    }
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::Timestamp;
+use model::node::NodeTlsInfo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
@@ -50,6 +51,29 @@ impl Roots {
         &self.certificates
     }
 
+    /// What a node says of its certificate that the first of these roots signed.
+    pub fn as_issuer(&self) -> NodeTlsInfo {
+        let first = parsed(&self.certificates[0]);
+        NodeTlsInfo {
+            trust_root: self.pem.to_vec(),
+            cert_issuer_subject: first.subject().as_raw().to_vec(),
+            cert_issuer_public_key: first.public_key().raw.to_vec(),
+        }
+    }
+
+    /// When the first of these roots ends.
+    pub fn until(&self) -> Timestamp {
+        Timestamp::from_parts(parsed(&self.certificates[0]).validity().not_after.timestamp(), 0)
+    }
+
+    /// These roots, and those of another bundle.
+    ///
+    /// # Errors
+    /// As [`Roots::from_pem`].
+    pub fn and(&self, pem: &[u8]) -> Result<Self, Unusable> {
+        Self::from_pem(&[&self.pem, b"\n".as_slice(), pem].concat())
+    }
+
     /// TLS for a client that has no certificate yet, but knows whom to trust.
     pub fn anonymous_client(&self) -> Arc<ClientConfig> {
         let config = client_builder().with_root_certificates(self.store.clone()).with_no_client_auth();
@@ -67,8 +91,13 @@ impl Roots {
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
         self.client_verifier()?
             .verify_client_cert(leaf, intermediates, time)
-            .map_err(|error| Unusable::untrusted("certificate", error))?;
+            .map_err(|error| Unusable::untrusted("certificate", why(&error)))?;
         Ok(())
+    }
+
+    /// The key of the first root, as it stands in its certificate.
+    pub(crate) fn public_key(&self) -> Vec<u8> {
+        parsed(&self.certificates[0]).public_key().subject_public_key.data.to_vec()
     }
 
     pub(crate) fn store(&self) -> Arc<RootCertStore> {
@@ -115,6 +144,24 @@ pub(crate) fn client_builder() -> rustls::ConfigBuilder<ClientConfig, rustls::Wa
 pub(crate) fn with_alpn(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![ALPN_H2.to_vec()];
     config
+}
+
+/// Why TLS refuses a chain, in words that help.
+fn why(error: &rustls::Error) -> String {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    match error {
+        rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
+            "it is not yet valid; is this machine's clock behind?".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
+            "it has expired, or this machine's clock is ahead".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn parsed<'a>(root: &'a CertificateDer<'_>) -> X509Certificate<'a> {
+    X509Certificate::from_der(root).expect("it was read when the roots were").1
 }
 
 fn check_root(certificate: &CertificateDer<'_>) -> Result<(), Unusable> {
