@@ -143,6 +143,10 @@ where
             Output::Answer(ticket, result) => self.desk.answer(ticket, result),
             Output::Tell(node, session, tell) => self.desk.tell(node, session, tell),
             Output::Dismiss(node) => self.dismiss(node).await,
+            Output::Study(root) => match signer::study(root, &mut self.chance) {
+                Ok(successor) => return Some(Input::Studied(Box::new(successor))),
+                Err(error) => tracing::error!(%error, "the root that shall follow cannot be read"),
+            },
             Output::Sign(node, request) => {
                 return Some(Input::Signed(node, signer::sign(&self.state, &request, &mut self.chance)));
             }

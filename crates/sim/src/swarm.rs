@@ -310,7 +310,7 @@ impl Swarm {
                     self.send(NodeNumber(place as u32), Heard::Told(session, tell));
                 }
             }
-            Output::Sign(..) | Output::Dismiss(_) => {}
+            Output::Sign(..) | Output::Study(_) | Output::Dismiss(_) => {}
         }
     }
 

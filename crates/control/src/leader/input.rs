@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use model::cluster::EncryptionKey;
-use model::node::{ManagerStatus, NodeDescription, NodeRole};
+use model::cluster::{EncryptionKey, JoinTokens};
+use model::node::{ManagerStatus, NodeDescription, NodeRole, NodeTlsInfo};
 use model::volume::VolumeAssignment;
 use model::{
     ClusterId, Config, ConfigId, Duration, Node, NodeId, Refusal, Secret, SecretId, SessionId, Task, TaskId,
@@ -26,6 +26,8 @@ pub enum Input {
     Session(NodeId, SessionEvent),
     /// A certificate was signed, PEM chain, or could not be, and why.
     Signed(NodeId, Result<Vec<u8>, String>),
+    /// What is to be known of a root that shall follow; drawn anew for each [`Output::Study`].
+    Studied(Box<Successor>),
     /// Who is in the Raft group now, and how they are; told when it begins and whenever it differs.
     Members(Vec<Member>),
     /// The log moved on: this is the book now. It holds the proposal in flight, if one was and is committed.
@@ -45,9 +47,24 @@ pub enum Output {
     Tell(NodeId, SessionId, Tell),
     /// Sign a certificate for this node.
     Sign(NodeId, SignRequest),
+    /// Say with [`Input::Studied`] what is to be known of this root, PEM. Wished again if it is not said.
+    Study(Vec<u8>),
     /// Take this node out of the Raft group. If it is the leader itself, let another lead first. Wished again
     /// until [`Input::Members`] shows that it is done.
     Dismiss(NodeId),
+}
+
+/// What is to be known of a root that shall follow, by those who read no certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// The root, PEM, as it was asked about.
+    pub root: Vec<u8>,
+    /// What a node says of itself whose certificate is of this root; the trusted roots do not count.
+    pub issuer: NodeTlsInfo,
+    /// `sha256:` and the digest of the root in hexadecimal.
+    pub hash: String,
+    /// Fresh words to join with, which name this root.
+    pub tokens: JoinTokens,
 }
 
 /// One member of the Raft group.

@@ -22,11 +22,12 @@ mod restart;
 mod roles;
 mod round;
 pub mod schedule;
+mod succession;
 mod update;
 
 pub use input::{
     Assignment, AssignmentChange, Assignments, Input, Member, Output, Peer, SessionEvent, SessionMessage,
-    SignRequest, Tell, Ticket,
+    SignRequest, Successor, Tell, Ticket,
 };
 pub use request::{Answer, Founding, Request, Rollback, Rotation};
 pub use update::is_up_to_date;
@@ -42,6 +43,7 @@ use dispatch::Dispatcher;
 use keyring::Keyring;
 use roles::Roles;
 use round::Deciders;
+use succession::Succession;
 
 /// The one who decides what the swarm should look like.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub struct Leader {
     certifier: Certifier,
     keyring: Keyring,
     roles: Roles,
+    succession: Succession,
 }
 
 /// What was proposed and is not committed yet, and what is to be said then.
@@ -77,6 +80,7 @@ impl Machine for Leader {
                 wishes.extend(self.dispatcher.hear(&self.state, node, event, cx));
             }
             Input::Signed(node, result) => self.certifier.hear(node, result),
+            Input::Studied(successor) => self.succession.hear(*successor),
             Input::Members(members) => self.roles.hear(members),
             Input::Committed(state) => wishes.extend(self.committed(*state, now)),
             Input::Wake => {}
@@ -84,12 +88,18 @@ impl Machine for Leader {
         wishes.extend(self.draft(now));
         wishes.extend(self.certifier.wishes(&self.state, now));
         wishes.extend(self.roles.wishes(&self.state, now));
+        wishes.extend(self.succession.wishes(&self.state, now));
         wishes
     }
 
     fn wake_at(&self) -> Option<Timestamp> {
         let outside = [self.certifier.wake_at(), self.roles.wake_at()];
-        let drafts = [self.deciders.wake_at(), self.dispatcher.wake_at(), self.keyring.wake_at()];
+        let drafts = [
+            self.deciders.wake_at(),
+            self.dispatcher.wake_at(),
+            self.keyring.wake_at(),
+            self.succession.wake_at(&self.state),
+        ];
         // While a proposal is in flight nothing can be drafted: its commit will look at the clock.
         let drafts = drafts.into_iter().filter(|_| self.flight.is_none());
         outside.into_iter().chain(drafts).flatten().min()
@@ -109,6 +119,7 @@ impl Leader {
             certifier: Certifier::of(state),
             keyring: Keyring::of(now),
             roles: Roles::default(),
+            succession: Succession::of(now),
         }
     }
 
@@ -149,6 +160,7 @@ impl Leader {
         let cx = &mut Cx { now, chance: &mut self.chance };
         self.dispatcher.draft(&mut draft, cx);
         self.certifier.draft(&mut draft);
+        self.succession.draft(&mut draft);
         self.roles.draft(&mut draft);
         self.keyring.draft(&mut draft, cx);
         self.deciders.round(&mut draft, cx);
@@ -172,6 +184,7 @@ impl Leader {
             || self.certifier.wants_draft()
             || self.roles.wants_draft()
             || self.keyring.wants_draft(&self.state, now)
+            || self.succession.wants_draft(&self.state, now)
             || self.deciders.want_round(now)
     }
 

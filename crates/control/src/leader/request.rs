@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use model::ClusterId;
+use model::cluster::RootCa;
 use model::meta::Payload;
 use model::node::Availability;
 use model::spec::endpoint::NetworkAttachmentConfig;
@@ -190,7 +191,8 @@ pub enum Rollback {
     Previous,
 }
 
-/// Words to be drawn anew. The asker draws them, since they are made by `pki`.
+/// Keys and words that change with the settings. The asker draws them, since they are made by `pki`; it reads the same
+/// version of the swarm that the request names.
 #[derive(Clone, Default)]
 pub struct Rotation {
     /// The worker's join token.
@@ -201,6 +203,8 @@ pub struct Rotation {
     pub unlock_key: Option<Vec<u8>>,
     /// Whether the unlock key is changed although there is one.
     pub rotate_unlock_key: bool,
+    /// The authority as the settings wish it, if they wish it changed. Its tokens do not count.
+    pub authority: Option<Box<RootCa>>,
 }
 
 impl std::fmt::Debug for Rotation {

@@ -52,6 +52,7 @@ impl Stage {
                 Output::Answer(Ticket(ticket), Ok(_)) => self.said.push(format!("{ticket}: yes")),
                 Output::Answer(Ticket(ticket), Err(no)) => self.said.push(format!("{ticket}: {no}")),
                 Output::Dismiss(node) => self.said.push(format!("dismiss {node}")),
+                Output::Study(_) => self.said.push("study".to_owned()),
                 Output::Sign(node, request) => self.said.push(format!("sign {node} {:?}", request.role)),
             }
         }

@@ -578,6 +578,7 @@ impl Control {
             manager_token,
             unlock_key: Some(unlock_key),
             rotate_unlock_key: manager_unlock_key,
+            authority: None,
         })
     }
 }

@@ -70,7 +70,7 @@ impl Machine for Clerk {
                     outputs.push(Output::Answer(ticket, Ok(answer)));
                 }
             }
-            Input::Session(..) | Input::Signed(..) | Input::Members(_) | Input::Wake => {}
+            Input::Session(..) | Input::Signed(..) | Input::Studied(_) | Input::Members(_) | Input::Wake => {}
         }
         outputs.extend(self.propose(now));
         outputs

@@ -110,7 +110,9 @@ fn word(wish: &Output) -> String {
             let kind = if all.complete { "all" } else { "diff" };
             format!("{kind}#{}>{}[{}]", all.applies_to, all.results_in, changes.join(" "))
         }
-        Output::Propose(_) | Output::Sign(..) | Output::Dismiss(_) => unreachable!("not the dispatcher's"),
+        Output::Propose(_) | Output::Sign(..) | Output::Study(_) | Output::Dismiss(_) => {
+            unreachable!("not the dispatcher's")
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! The swarm's settings, tokens and unlock keys (`control.md` section 11, `security.md` section 11).
+//! The swarm's settings, authority, tokens and unlock keys (`control.md` section 11, `security.md` sections 9 and 11).
 
 use std::sync::Arc;
 
-use model::cluster::{DEFAULT_CLUSTER, EncryptionKey, UNLOCK_SUBSYSTEM};
+use model::cluster::{DEFAULT_CLUSTER, EncryptionKey, RootCa, UNLOCK_SUBSYSTEM};
 use model::limits::CERT_EXPIRY_MIN;
 use model::{Cluster, ClusterId, ClusterSpec, Refusal, Version};
 use store::Draft;
@@ -40,6 +40,9 @@ fn check_spec(spec: &ClusterSpec) -> Result<(), Refusal> {
             return Err(Refusal::invalid(format!("hashing algorithm is not supported: {algorithm}")));
         }
     }
+    if let Some(external) = spec.ca.external_cas.iter().find(|external| !is_https(&external.url)) {
+        return Err(Refusal::invalid(format!("the URL of an external CA must be https: {:?}", external.url)));
+    }
     if !spec.ca.signing_ca_key.is_empty() && spec.ca.signing_ca_cert.is_empty() {
         let message = "if a signing CA key is provided, the signing CA cert must also be provided";
         return Err(Refusal::invalid(message));
@@ -47,8 +50,16 @@ fn check_spec(spec: &ClusterSpec) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+}
+
 fn rotate(cluster: &mut Cluster, rotation: Rotation) {
-    let Rotation { worker_token, manager_token, unlock_key, rotate_unlock_key } = rotation;
+    let Rotation { worker_token, manager_token, unlock_key, rotate_unlock_key, authority } = rotation;
+    if let Some(authority) = authority {
+        let join_tokens = std::mem::take(&mut cluster.root_ca.join_tokens);
+        cluster.root_ca = RootCa { join_tokens, ..*authority };
+    }
     let tokens = &mut cluster.root_ca.join_tokens;
     tokens.worker = worker_token.unwrap_or(std::mem::take(&mut tokens.worker));
     tokens.manager = manager_token.unwrap_or(std::mem::take(&mut tokens.manager));

@@ -121,6 +121,7 @@ fn rotation(query: &Query, cluster: &Cluster) -> Result<Rotation, ApiError> {
         manager_token,
         unlock_key: Some(pki::unlock::UnlockKey::random(&mut chance).as_bytes().to_vec()),
         rotate_unlock_key: query.truth("rotateManagerUnlockKey"),
+        authority: None,
     })
 }
 

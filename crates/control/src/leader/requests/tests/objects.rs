@@ -1,6 +1,6 @@
 //! The rules of everything that is no service.
 
-use model::cluster::{ClusterSpec, EncryptionKey, RoleAdmissionPolicy};
+use model::cluster::{ClusterSpec, EncryptionKey, ExternalCa, RoleAdmissionPolicy, RootCa, RootRotation};
 use model::network::{IpamConfig, IpamOptions, PREDEFINED_LABEL};
 use model::node::{ManagerStatus, NodeRole, NodeState, Reachability};
 use model::spec::container::SecretReference;
@@ -272,6 +272,13 @@ fn the_swarms_settings_stay_in_their_bounds() {
         |spec| spec.ca.signing_ca_key = vec![1],
         "InvalidArgument: if a signing CA key is provided, the signing CA cert must also be provided",
     );
+    check(
+        |spec| {
+            let url = "http://ca.example/sign".to_owned();
+            spec.ca.external_cas = vec![ExternalCa { url, ..ExternalCa::default() }];
+        },
+        "InvalidArgument: the URL of an external CA must be https: \"http://ca.example/sign\"",
+    );
     check(|spec| spec.ca.node_cert_expiry = Some(Duration::from_secs(3600)), "yes");
 }
 
@@ -297,6 +304,20 @@ fn tokens_and_unlock_keys_are_drawn_anew() {
     assert_eq!(keys(&state)[0].key, [4]);
     assert_eq!(update_cluster(&mut state, fresh(5, true), |spec| spec.auto_lock_managers = false), "yes");
     assert!(keys(&state).is_empty());
+}
+
+#[test]
+fn an_authority_changes_but_its_tokens_stay() {
+    let mut state = swarm();
+    let token = Rotation { worker_token: Some("kept".to_owned()), ..Rotation::default() };
+    assert_eq!(update_cluster(&mut state, token, |_| ()), "yes");
+    let rotation = RootRotation { ca_cert: b"new".to_vec(), ..RootRotation::default() };
+    let root = RootCa { root_rotation: Some(rotation), last_forced_rotation: 1, ..RootCa::default() };
+    let authority = Rotation { authority: Some(Box::new(root.clone())), ..Rotation::default() };
+    assert_eq!(update_cluster(&mut state, authority, |spec| spec.ca.force_rotate = 1), "yes");
+    let now = state.cluster().unwrap().root_ca.clone();
+    assert_eq!(now.join_tokens.worker, "kept");
+    assert_eq!(RootCa { join_tokens: Default::default(), ..now }, root);
 }
 
 #[test]
@@ -402,4 +423,30 @@ fn a_token_tells_the_role_of_a_new_node() {
         refusal(&mut state, Request::RenewCertificate { node: id, csr: b"csr".to_vec() }),
         format!("NotFound: node {id} not found when attempting to renew certificate"),
     );
+}
+
+#[test]
+fn a_token_that_was_mangled_or_drawn_anew_opens_nothing() {
+    let mut state = swarm();
+    let issue = |token: &str| Request::IssueCertificate {
+        token: token.to_owned(),
+        csr: b"csr".to_vec(),
+        availability: Default::default(),
+    };
+    let draw = |state: &mut State, token: &str| {
+        let rotation = Rotation { manager_token: Some(token.to_owned()), ..Rotation::default() };
+        assert_eq!(update_cluster(state, rotation, |_| ()), "yes");
+    };
+    let wrong = "InvalidArgument: A valid join token is necessary to join this cluster";
+    draw(&mut state, "first");
+    for place in 0..5 {
+        let mut mangled = b"first".to_vec();
+        mangled[place] ^= 1;
+        assert_eq!(refusal(&mut state, issue(std::str::from_utf8(&mangled).unwrap())), wrong, "at {place}");
+    }
+    let nodes = state.nodes.iter().count();
+    draw(&mut state, "second");
+    assert_eq!(refusal(&mut state, issue("first")), wrong);
+    assert_eq!(state.nodes.iter().count(), nodes, "nothing was made");
+    assert_eq!(refusal(&mut state, issue("second")), "yes");
 }
