@@ -283,6 +283,14 @@ impl Group {
         self.change(ConfChange { id: 0, kind, replica, context: Arc::from([]) }).await
     }
 
+    /// Seals the manager's log with other keys. False if the manager ends before that is done; then it must be begun
+    /// again at its next start.
+    pub async fn rotate(&self, keys: Keys) -> bool {
+        let (reply, done) = oneshot::channel();
+        self.order(Order::Rotate { keys, reply }).await;
+        done.await.is_ok()
+    }
+
     async fn change(&self, change: ConfChange) -> Result<(), Refused> {
         let (reply, done) = oneshot::channel();
         self.order(Order::Change { change, reply }).await;

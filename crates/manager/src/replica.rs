@@ -4,7 +4,7 @@
 //! messages to other managers, and for the leader's pump the news of what became of its proposals. It has its own
 //! task, so that a long round of the leader delays no heartbeat.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use host::clock;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use wire::Member;
 
 use crate::book::{self, Book};
+use crate::log::seal::Keys;
 use crate::log::writer::{Write, Writer, Written};
 use crate::manager::{Alarm, Failure};
 
@@ -52,6 +53,13 @@ pub(crate) enum Order {
     SnapshotSent(ReplicaId, SnapshotOutcome),
     /// A snapshot was made of the book.
     Snapshot(Snapshot, Purpose),
+    /// Seal the log with other keys.
+    Rotate {
+        /// The keys; the earlier one is needed until it is done.
+        keys: Keys,
+        /// Told once only the current one is needed.
+        reply: oneshot::Sender<()>,
+    },
     /// The log's thread has written something.
     Written(Written),
 }
@@ -127,6 +135,8 @@ pub(crate) struct ReplicaPump {
     /// The last entry applied, and the group as of it.
     applied: (Position, Arc<ConfState>),
     snapshots: Snapshots,
+    /// Who waits for the log to be sealed anew, in order.
+    rotations: VecDeque<oneshot::Sender<()>>,
 }
 
 /// What this manager proposed and is not yet committed.
@@ -171,6 +181,7 @@ impl ReplicaPump {
             next_ticket: 1,
             applied,
             snapshots: Snapshots { last: snapshot.index, is_under_way: false },
+            rotations: VecDeque::new(),
         }
     }
 
@@ -214,6 +225,14 @@ impl ReplicaPump {
             }
             Order::Written(Written::Persisted(number)) => self.tell(Input::Persisted(number)),
             Order::Written(Written::Compacted(index)) => self.compacted(index),
+            Order::Rotate { keys, reply } => {
+                self.rotations.push_back(reply);
+                self.writer.write(Write::Rotate(keys));
+            }
+            Order::Written(Written::Rotated) => {
+                // Whoever asked may have gone.
+                self.rotations.pop_front().map(|reply| reply.send(()));
+            }
             Order::Written(Written::Broken(error)) => {
                 tracing::error!(%error, "the log cannot be written any more");
                 self.ways.alarm.raise(Failure::Log(Arc::new(error)));

@@ -145,14 +145,15 @@ impl Log {
         snapshot::remove_old(&self.folder, keep_old)
     }
 
-    /// Seals with another key from now on. The earlier key is needed until everything sealed with it was
-    /// compacted away.
+    /// Seals with another key from now on, and anew what is there. When it returns, only the current key is needed;
+    /// until then the earlier one too. It may be repeated, also after a restart in its middle.
     ///
     /// # Errors
     /// As [`Log::persist`].
     pub fn rotate(&mut self, keys: Keys) -> Result<(), LogError> {
         self.keys = keys.clone();
-        self.wal.rotate(keys)
+        self.wal.rotate(keys)?;
+        snapshot::reseal(&self.folder, &self.keys)
     }
 }
 

@@ -58,6 +58,17 @@ pub(crate) fn latest(folder: &Path, keys: &Keys) -> Result<Option<Snapshot>, Log
     }
 }
 
+/// Seals anew, with the present key, all snapshots that are sealed with an earlier one.
+pub(crate) fn reseal(folder: &Path, keys: &Keys) -> Result<(), LogError> {
+    for path in paths(folder)? {
+        let bytes = fs::read(&path).map_err(|error| LogError::io("reading", &path, error))?;
+        if Header::read(&bytes).is_none_or(|header| header.key != keys.current.id()) {
+            write(folder, keys, &read(&path, keys)?)?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes all but the latest snapshot and `keep` before it.
 pub(crate) fn remove_old(folder: &Path, keep: u64) -> Result<(), LogError> {
     let paths = paths(folder)?;

@@ -315,22 +315,82 @@ fn a_changed_snapshot_is_refused() {
     }
 }
 
+/// The key that follows the usual one, while the usual one is needed.
+fn both() -> Keys {
+    Keys { current: DataKey::new([1; 32]), earlier: vec![keys().current] }
+}
+
+/// A log of several files and snapshots, as it is before and after it was sealed anew; and what it holds.
+fn rotated(old: &Path, new: &Path) -> Stored {
+    for number in 1..=4 {
+        let (mut log, _) = Log::open(old, keys()).unwrap();
+        log.persist(&persist(number, vec![entry(number, 2, "entry")])).unwrap();
+        if number > 2 {
+            log.compact(&snapshot(number - 2), 1).unwrap();
+        }
+    }
+    for file in files(old) {
+        fs::copy(&file, new.join(file.file_name().unwrap())).unwrap();
+    }
+    let (mut log, stored) = Log::open(new, keys()).unwrap();
+    log.rotate(both()).unwrap();
+    assert!(files(old).len() >= 4, "{:?}", files(old));
+    stored
+}
+
 #[test]
 fn a_new_key_takes_over() {
-    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (memory(), memory());
+    let stored = rotated(old.path(), new.path());
+    assert!(matches!(Log::open(new.path(), keys()), Err(LogError::UnknownKey { .. })));
+    let (mut log, again) = Log::open(new.path(), Keys::only(both().current)).unwrap();
+    assert_eq!(again, stored);
+    log.persist(&persist(5, vec![entry(5, 2, "more")])).unwrap();
+    drop(log);
+    let (_, more) = Log::open(new.path(), Keys::only(both().current)).unwrap();
+    assert_eq!(more.entries.last(), Some(&entry(5, 2, "more")));
+}
+
+#[test]
+fn a_log_that_is_written_to_is_sealed_anew_too() {
+    let folder = memory();
     let (mut log, _) = Log::open(folder.path(), keys()).unwrap();
     log.persist(&persist(1, vec![entry(1, 2, "old")])).unwrap();
-    let both = Keys { current: DataKey::new([1; 32]), earlier: vec![keys().current] };
-    log.rotate(both.clone()).unwrap();
+    log.rotate(both()).unwrap();
     log.persist(&persist(2, vec![entry(2, 2, "new")])).unwrap();
     drop(log);
-    let (mut log, stored) = Log::open(folder.path(), both).unwrap();
+    let (_, stored) = Log::open(folder.path(), Keys::only(both().current)).unwrap();
     assert_eq!(stored.entries, [entry(1, 2, "old"), entry(2, 2, "new")]);
-    log.persist(&persist(3, vec![])).unwrap();
-    log.compact(&snapshot(1), 0).unwrap();
-    drop(log);
-    let (_, stored) = Log::open(folder.path(), Keys::only(DataKey::new([1; 32]))).unwrap();
-    assert_eq!(stored.entries, [entry(2, 2, "new")]);
+}
+
+#[test]
+fn a_crash_while_keys_change_loses_nothing() {
+    let (old, new) = (memory(), memory());
+    let stored = rotated(old.path(), new.path());
+    let mut paths = files(old.path());
+    paths.sort();
+    for done in 0..=paths.len() {
+        for torn in [0, 1, 63, 64, 100, usize::MAX] {
+            let folder = memory();
+            for (place, path) in paths.iter().enumerate() {
+                let name = path.file_name().unwrap();
+                let from = if place < done { new.path() } else { old.path() };
+                fs::copy(from.join(name), folder.path().join(name)).unwrap();
+                if place == done {
+                    let mut begun = fs::read(new.path().join(name)).unwrap();
+                    begun.truncate(torn);
+                    fs::write(folder.path().join(format!(".{}.new", name.display())), begun).unwrap();
+                }
+            }
+            let (mut log, again) = Log::open(folder.path(), both()).unwrap();
+            assert_eq!(again, stored, "after {done} files and {torn} bytes");
+            log.rotate(both()).unwrap();
+            drop(log);
+            let (_, again) = Log::open(folder.path(), Keys::only(both().current)).unwrap();
+            assert_eq!(again, stored, "after {done} files and {torn} bytes, gone on");
+            assert_eq!(files(folder.path()).len(), paths.len(), "nothing else is left");
+        }
+    }
 }
 
 #[test]

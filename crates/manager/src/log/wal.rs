@@ -7,12 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use host::files;
+use host::files::{self, Access, Durability};
 use raft::{Entry, HardState, Index, Position};
 
 use super::LogError;
 use super::batch::{self, Batch};
-use super::seal::Keys;
+use super::seal::{DataKey, Keys};
 use super::segment::{self, Frame, HEADER_BYTES, Header};
 
 /// How much is written ahead at once.
@@ -112,13 +112,14 @@ impl Wal {
         Ok(())
     }
 
-    /// Writes from now on with another key, into a new file.
+    /// Seals with another key from now on, and anew what is there. Each file is whole all the time, under its old key
+    /// or the new one; after an error the call may be repeated.
     pub(crate) fn rotate(&mut self, keys: Keys) -> Result<(), LogError> {
         if let Some(segment) = self.open.take() {
             self.close(segment)?;
         }
         self.keys = keys;
-        Ok(())
+        self.closed.iter().try_for_each(|closed| self.reseal(&closed.path))
     }
 
     /// Removes files all of whose entries are at `index` or before it, the oldest first.
@@ -132,6 +133,32 @@ impl Wal {
             self.closed.remove(0);
         }
         Ok(())
+    }
+
+    /// Puts a file with the same batches, sealed with the present key, in the place of this one.
+    fn reseal(&self, path: &Path) -> Result<(), LogError> {
+        let damaged = |damage: segment::Damage| LogError::damaged(path, damage);
+        let failed = |error| LogError::io("sealing anew", path, error);
+        let bytes = fs::read(path).map_err(|error| LogError::io("reading", path, error))?;
+        let old = Header::read(&bytes).map_err(damaged)?;
+        if old.key == self.keys.current.id() {
+            return Ok(());
+        }
+        let contents = segment::read(&bytes, &old, self.key_of(path, &old)?).map_err(damaged)?;
+        let salt = host::chance::bytes().map_err(failed)?;
+        let header = Header { key: self.keys.current.id(), salt, ..old };
+        let (mut sealed, mut frame) = (header.to_bytes().to_vec(), Frame::default());
+        for Batch { number, hard_state, restart, entries } in contents.batches {
+            let offset = sealed.len() as u64;
+            sealed.extend(frame.seal(&self.keys.current, &header, (offset, number), |bytes| {
+                batch::write(bytes, number, hard_state, restart, &entries);
+            }));
+        }
+        files::replace(path, &sealed, Access::Private, Durability::Synced).map_err(failed)
+    }
+
+    fn key_of(&self, path: &Path, header: &Header) -> Result<&DataKey, LogError> {
+        self.keys.find(header.key).ok_or_else(|| LogError::UnknownKey { path: path.to_owned() })
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>, LogError> {
@@ -160,8 +187,7 @@ impl Wal {
             let what = "the file before this one is missing or cut off";
             return Err(damaged(segment::Damage { offset: 0, what }));
         }
-        let key = self.keys.find(header.key).ok_or_else(|| LogError::UnknownKey { path: path.to_owned() })?;
-        let contents = segment::read(&bytes, &header, key).map_err(damaged)?;
+        let contents = segment::read(&bytes, &header, self.key_of(path, &header)?).map_err(damaged)?;
         if contents.end < bytes.len() as u64 {
             cut(path, contents.end)?;
         }

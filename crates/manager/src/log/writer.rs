@@ -10,6 +10,7 @@ use model::Duration;
 use raft::{Index, Persist, Snapshot};
 use tokio::sync::watch;
 
+use super::seal::Keys;
 use super::{Log, LogError};
 
 /// A write.
@@ -24,6 +25,8 @@ pub(crate) enum Write {
         /// How many older ones stay.
         keep_old: u64,
     },
+    /// Everything sealed with another key.
+    Rotate(Keys),
 }
 
 /// What became of a write.
@@ -33,6 +36,8 @@ pub(crate) enum Written {
     Persisted(u64),
     /// A snapshot up to here is on disk.
     Compacted(Index),
+    /// Only the current key is needed any more.
+    Rotated,
     /// Nothing can be written any more.
     Broken(LogError),
 }
@@ -100,6 +105,7 @@ impl Log {
                 Write::Compact { snapshot, keep_old } => {
                     self.compact(snapshot, *keep_old).map(|()| Written::Compacted(snapshot.index))
                 }
+                Write::Rotate(keys) => self.rotate(keys.clone()).map(|()| Written::Rotated),
             };
             match result {
                 Ok(written) => {
