@@ -1,43 +1,28 @@
-//! A node's credentials: how it gets them, keeps them and renews them (`security.md` sections 1, 3 and 5).
+//! A node's credentials: how it gets them, keeps them and renews them (`security.md` sections 1, 3, 5 and 11).
 //!
-//! In: a join token, or the credentials that end soon. Out: new ones, written down before they are used.
-//! Whoever speaks for this node watches them, so that a new certificate or root takes effect at once.
+//! In: a join token, or the credentials that end soon. Out: new ones, written down before they are used. Whoever speaks
+//! for this node watches them, so that a new certificate or root takes effect at once. The key's file may be sealed
+//! with the managers' unlock key; all that write it take turns, so that nobody undoes what another wrote.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use host::files::{self, Access, Durability};
-use model::node::{Availability, IssuanceState};
-use model::{Chance, Duration, NodeId, Timestamp};
-use pki::{Identity, JoinToken, Key, KeyFile, Roots, Unusable};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
-use tonic::{Code, Status};
+use model::Timestamp;
+use model::node::{Availability, NodeRole};
+use pki::key_file::SEAL_VERSION;
+use pki::{Identity, JoinToken, Key, KeyFile, Roots, UnlockKey, Unusable};
+use tokio::sync::{Notify, watch};
+use tonic::Status;
 use wire::channel::{self, AUTHORITY_NAME, MANAGER_NAME};
-use wire::proto::ca_client::CaClient;
-use wire::proto::node_ca_client::NodeCaClient;
 use wire::{OnWire, proto};
 
-use crate::session::News;
+use crate::authority;
 
 const ROOT_FILE: &str = "swarm-root-ca.crt";
 const CERTIFICATE_FILE: &str = "swarm-node.crt";
 const NEW_CERTIFICATE_FILE: &str = ".swarm-node.crt";
 const KEY_FILE: &str = "swarm-node.key";
-
-/// How long a call to an authority may take. It may hold back its answer that long.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The pause between two looks whether the certificate is signed grows by this much,
-const STATUS_PAUSE: Duration = Duration::from_secs(1);
-/// up to this.
-const STATUS_PAUSE_MAX: Duration = Duration::from_secs(30);
-/// A manager that is told to renew first lets the authority take notice.
-const NOTICE_PAUSE: Duration = Duration::from_millis(500);
-/// The pause after a renewal that failed grows by this much,
-const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
-/// up to this.
-const RENEWAL_PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -67,17 +52,21 @@ pub enum CertificateError {
 pub struct Credentials {
     folder: PathBuf,
     identity: watch::Sender<Arc<Identity>>,
+    /// What the key's file is sealed with; held by whoever changes the file.
+    unlock: Mutex<Option<UnlockKey>>,
+    renewal: Notify,
 }
 
 impl Credentials {
-    /// Reads the credentials in a folder; none if there never were any. Expired ones are read too.
+    /// Reads the credentials in a folder; none if there never were any. Expired ones are read too. `unlock` is needed
+    /// if the key is sealed.
     ///
     /// # Errors
-    /// If they cannot be read, or do not belong together.
-    pub fn load(folder: &Path) -> Result<Option<Self>, CertificateError> {
+    /// If they cannot be read, do not belong together, or are sealed with another key ([`Unusable::Locked`]).
+    pub fn load(folder: &Path, unlock: Option<UnlockKey>) -> Result<Option<Self>, CertificateError> {
         let file = |name: &str| files::read_if_there(&folder.join(name));
         let (Some(root), Some(key)) = (file(ROOT_FILE)?, file(KEY_FILE)?) else { return Ok(None) };
-        let (roots, key) = (Roots::from_pem(&root)?, KeyFile::parse(&key)?);
+        let (roots, key) = (Roots::from_pem(&root)?, KeyFile::open(&key, unlock.as_ref())?);
         let Some(certificate) = file(CERTIFICATE_FILE)?.or(file(NEW_CERTIFICATE_FILE)?) else {
             return Ok(None);
         };
@@ -92,10 +81,10 @@ impl Credentials {
             }
             (Err(unusable), None) => return Err(unusable.into()),
         };
-        Ok(Some(Self::new(folder, identity)))
+        Ok(Some(Self::new(folder, identity, unlock)))
     }
 
-    /// Writes down the first credentials of a node.
+    /// Writes down the first credentials of a node. The key is sealed if there is an unlock key.
     ///
     /// # Errors
     /// If they cannot be written, or do not belong together at `now`.
@@ -103,14 +92,15 @@ impl Credentials {
         folder: &Path,
         roots: Roots,
         (certificate, key): (&[u8], &KeyFile),
+        unlock: Option<UnlockKey>,
         now: Timestamp,
     ) -> Result<Self, CertificateError> {
         let identity = Identity::load(roots, certificate, key, now)?;
         files::make_folder(folder, Access::Private)?;
         let root = identity.roots().pem().to_vec();
         files::replace(&folder.join(ROOT_FILE), &root, Access::Public, Durability::Synced)?;
-        let credentials = Self::new(folder, identity);
-        credentials.write(certificate, key)?;
+        let credentials = Self::new(folder, identity, unlock);
+        credentials.write(certificate, key, credentials.turn().as_ref())?;
         Ok(credentials)
     }
 
@@ -127,7 +117,7 @@ impl Credentials {
         let parsed: JoinToken = token
             .parse()
             .map_err(|error: pki::token::NotAToken| Status::invalid_argument(error.to_string()))?;
-        let roots = fetch_roots(addr, &parsed).await?;
+        let roots = authority::fetch_roots(addr, &parsed).await?;
         let channel = channel::connect(addr, AUTHORITY_NAME, roots.anonymous_client()).await?;
         let key = Key::generate();
         let request = proto::IssueNodeCertificateRequest {
@@ -136,8 +126,11 @@ impl Credentials {
             availability: availability.to_wire(),
             ..Default::default()
         };
-        let (_, certificate) = obtain(channel, request).await?;
-        Self::begin(folder, roots, (&certificate, &key.to_file()), host::clock::now())
+        let (_, certificate) = authority::obtain(channel, request).await?;
+        let mut key = key.to_file();
+        let identity = Identity::load(roots.clone(), &certificate, &key, host::clock::now())?;
+        let unlock = seal_of(&identity, addr, &mut key).await?;
+        Self::begin(folder, roots, (&certificate, &key), unlock, host::clock::now())
     }
 
     /// Who this node is now.
@@ -155,16 +148,31 @@ impl Credentials {
     /// # Errors
     /// If it cannot be read.
     pub fn key_file(&self) -> Result<KeyFile, CertificateError> {
-        Ok(KeyFile::parse(&std::fs::read(self.folder.join(KEY_FILE))?)?)
+        self.read_key(self.turn().as_ref())
     }
 
-    /// Keeps the node's key with other headers.
+    /// What the key's file is sealed with, if it is.
+    pub fn unlock_key(&self) -> Option<UnlockKey> {
+        self.turn().clone()
+    }
+
+    /// Changes the key's file, and what it is sealed with, in one step.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn keep_key_file(&self, key: &KeyFile) -> Result<(), CertificateError> {
-        let path = self.folder.join(KEY_FILE);
-        Ok(files::replace(&path, &key.to_bytes(), Access::Private, Durability::Synced)?)
+    /// If it cannot be read or written; nothing has changed then.
+    pub fn edit_key_file<R>(
+        &self,
+        edit: impl FnOnce(&mut KeyFile, &mut Option<UnlockKey>) -> R,
+    ) -> Result<R, CertificateError> {
+        let mut held = self.turn();
+        let before = self.read_key(held.as_ref())?;
+        let (mut file, mut unlock) = (before.clone(), held.clone());
+        let result = edit(&mut file, &mut unlock);
+        if file != before || unlock != *held {
+            self.write_key(&file, unlock.as_ref())?;
+            *held = unlock;
+        }
+        Ok(result)
     }
 
     /// Trusts these roots from now on, if this node's own certificate leads to one of them.
@@ -185,172 +193,124 @@ impl Credentials {
     /// Asks a manager for a new certificate, as the node that this is.
     ///
     /// # Errors
-    /// If the manager says no, or does not answer.
-    pub async fn renew(&self, channel: Channel) -> Result<(), CertificateError> {
+    /// If the manager says no, or does not answer, or the certificate is of a root that this node does not trust.
+    pub async fn renew(&self, addr: &str) -> Result<(), CertificateError> {
+        let channel = channel::connect(addr, MANAGER_NAME, self.identity().client_tls()?).await?;
         let key = Key::generate();
         let request = proto::IssueNodeCertificateRequest { csr: key.request(), ..Default::default() };
-        let (_, certificate) = obtain(channel, request).await?;
-        let key = KeyFile { headers: self.key_file()?.headers, ..key.to_file() };
-        let roots = self.identity().roots().clone();
-        let identity = Identity::load(roots, &certificate, &key, host::clock::now())?;
-        self.write(&certificate, &key)?;
+        let (_, certificate) = authority::obtain(channel.clone(), request).await?;
+        let mut key = key.to_file();
+        let load = || {
+            let roots = self.identity().roots().clone();
+            Identity::load(roots, &certificate, &key, host::clock::now())
+        };
+        let identity = match load() {
+            // The swarm may have a new root that nobody told of yet.
+            Err(Unusable::Untrusted { .. }) => {
+                self.trust(&authority::root_of(channel).await?)?;
+                load()?
+            }
+            loaded => loaded?,
+        };
+        let was_manager = self.identity().subject.has(NodeRole::Manager);
+        let unlock = match identity.subject.has(NodeRole::Manager) {
+            true if was_manager => None,
+            true => Some(seal_of(&identity, addr, &mut key).await?),
+            false => Some(None),
+        };
+        self.replace(identity, &certificate, key, unlock)
+    }
+
+    /// Wishes a new certificate soon, whatever the age of this one. Whoever keeps the credentials fresh sees to it.
+    pub fn wish_renewal(&self) {
+        self.renewal.notify_one();
+    }
+
+    /// Ends when somebody wishes a new certificate.
+    pub(crate) async fn renewal_wished(&self) {
+        self.renewal.notified().await;
+    }
+
+    fn new(folder: &Path, identity: Identity, unlock: Option<UnlockKey>) -> Self {
+        let identity = watch::Sender::new(Arc::new(identity));
+        Self { folder: folder.to_owned(), identity, unlock: Mutex::new(unlock), renewal: Notify::new() }
+    }
+
+    /// Takes a new certificate and key in, with the headers of the old key; and seals it otherwise, if said so.
+    fn replace(
+        &self,
+        identity: Identity,
+        certificate: &[u8],
+        mut key: KeyFile,
+        unlock: Option<Option<UnlockKey>>,
+    ) -> Result<(), CertificateError> {
+        let mut held = self.turn();
+        let mut headers = self.read_key(held.as_ref())?.headers;
+        headers.append(&mut key.headers);
+        let unlock = unlock.unwrap_or_else(|| held.clone());
+        if unlock.is_none() {
+            headers.remove(SEAL_VERSION);
+        }
+        self.write(certificate, &KeyFile { headers, ..key }, unlock.as_ref())?;
+        *held = unlock;
         self.identity.send_replace(Arc::new(identity));
         Ok(())
     }
 
-    fn new(folder: &Path, identity: Identity) -> Self {
-        Self { folder: folder.to_owned(), identity: watch::Sender::new(Arc::new(identity)) }
+    /// The turn to read or change the key's file.
+    fn turn(&self) -> MutexGuard<'_, Option<UnlockKey>> {
+        // Whoever panicked had either written the file or not: both are right.
+        self.unlock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_key(&self, unlock: Option<&UnlockKey>) -> Result<KeyFile, CertificateError> {
+        Ok(KeyFile::open(&std::fs::read(self.folder.join(KEY_FILE))?, unlock)?)
+    }
+
+    fn write_key(&self, key: &KeyFile, unlock: Option<&UnlockKey>) -> Result<(), CertificateError> {
+        let bytes = match unlock {
+            Some(unlock) => key.to_sealed_bytes(unlock, &mut host::chance::chance()?),
+            None => key.to_bytes(),
+        };
+        Ok(files::replace(&self.folder.join(KEY_FILE), &bytes, Access::Private, Durability::Synced)?)
     }
 
     /// The order matters: whenever the daemon ends, a key and its certificate are there.
-    fn write(&self, certificate: &[u8], key: &KeyFile) -> Result<(), CertificateError> {
+    fn write(
+        &self,
+        certificate: &[u8],
+        key: &KeyFile,
+        unlock: Option<&UnlockKey>,
+    ) -> Result<(), CertificateError> {
         let (newer, place) = (self.folder.join(NEW_CERTIFICATE_FILE), self.folder.join(CERTIFICATE_FILE));
         files::replace(&newer, certificate, Access::Public, Durability::Synced)?;
-        self.keep_key_file(key)?;
+        self.write_key(key, unlock)?;
         std::fs::rename(newer, &place)?;
         files::sync_folder_of(&place)?;
         Ok(())
     }
 }
 
-/// Fetches the roots from a manager that is not trusted yet: the token says whether they are the right ones.
-async fn fetch_roots(addr: &str, token: &JoinToken) -> Result<Roots, CertificateError> {
-    let channel = channel::connect(addr, AUTHORITY_NAME, pki::trust::unverified_client()).await?;
-    let call =
-        async { CaClient::new(channel).get_root_ca_certificate(proto::GetRootCaCertificateRequest {}).await };
-    let certificate = in_time(call).await?.into_inner().certificate;
-    if !token.names(&certificate) {
-        return Err(CertificateError::Fingerprint { expected: token.digest_hex() });
+/// What a new manager seals its key with before it first writes it; a worker seals nothing.
+async fn seal_of(
+    identity: &Identity,
+    addr: &str,
+    key: &mut KeyFile,
+) -> Result<Option<UnlockKey>, CertificateError> {
+    if !identity.subject.has(NodeRole::Manager) {
+        return Ok(None);
     }
-    Ok(Roots::from_pem(&certificate)?)
-}
-
-/// Hands in a request and waits until it is signed. Returns the node's id and its certificate.
-async fn obtain(
-    channel: Channel,
-    request: proto::IssueNodeCertificateRequest,
-) -> Result<(NodeId, Vec<u8>), CertificateError> {
-    let mut authority = NodeCaClient::new(channel);
-    let csr = request.csr.clone();
-    let issued = in_time(authority.issue_node_certificate(request)).await?.into_inner();
-    let node = NodeId::from_wire(issued.node_id).map_err(Status::from)?;
-
-    let mut pause = Duration::ZERO;
-    loop {
-        let question = proto::NodeCertificateStatusRequest { node_id: node.to_wire() };
-        match in_time(authority.node_certificate_status(question)).await {
-            Ok(answer) => {
-                if let Some(certificate) = signed(answer.into_inner(), &csr) {
-                    return Ok((node, certificate));
-                }
-            }
-            Err(status) if status.code() == Code::DeadlineExceeded => {}
-            Err(status) => return Err(status.into()),
-        }
-        pause = (pause + STATUS_PAUSE).min(STATUS_PAUSE_MAX);
-        tokio::time::sleep(pause).await;
+    let (unlock, version) = authority::unlock_key(addr, identity).await?;
+    if unlock.is_some() {
+        key.headers.insert(SEAL_VERSION.to_owned(), version.to_string());
     }
-}
-
-/// The certificate, if it is signed and the one that was asked for.
-fn signed(answer: proto::NodeCertificateStatusResponse, csr: &[u8]) -> Option<Vec<u8>> {
-    let proto::NodeCertificateStatusResponse { status, certificate } = answer;
-    let state = IssuanceState::from_wire(status?.state).ok()?;
-    let certificate = certificate.filter(|certificate| certificate.csr == csr)?;
-    matches!(state, IssuanceState::Issued | IssuanceState::Rotate).then_some(certificate.certificate)
-}
-
-async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    let late = |_| Status::deadline_exceeded("the manager does not answer");
-    tokio::time::timeout(CALL_TIMEOUT, call).await.map_err(late)?
-}
-
-impl Credentials {
-    /// Renews the certificate before it ends and whenever the managers wish it, and takes over new roots; until
-    /// `stop` is cancelled.
-    pub async fn keep_fresh(
-        &self,
-        mut news: watch::Receiver<Option<Arc<News>>>,
-        mut chance: Chance,
-        stop: CancellationToken,
-    ) {
-        let mut failures = 0;
-        let mut due = self.identity().renew_at(&mut chance);
-        loop {
-            tokio::select! {
-                () = host::pump::sleep_until(Some(due)) => {}
-                Ok(()) = news.changed() => {}
-                () = stop.cancelled() => return,
-            }
-            let told = news.borrow_and_update().clone();
-            let renewed = tokio::select! {
-                renewed = self.freshen(told.as_deref(), due, &mut chance) => renewed,
-                () = stop.cancelled() => return,
-            };
-            match renewed {
-                Ok(Freshness::AsBefore) => {}
-                Ok(Freshness::Renewed) => {
-                    failures = 0;
-                    due = self.identity().renew_at(&mut chance);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the certificate could not be renewed");
-                    failures += 1;
-                    due = host::clock::now() + (RENEWAL_PAUSE * failures).min(RENEWAL_PAUSE_MAX);
-                }
-            }
-        }
-    }
-
-    /// Takes over what the managers say, and renews if it is time or wished.
-    async fn freshen(
-        &self,
-        told: Option<&News>,
-        due: Timestamp,
-        chance: &mut Chance,
-    ) -> Result<Freshness, CertificateError> {
-        if let Some(told) = told {
-            self.trust(&told.root_ca)?;
-        }
-        let wished = told.is_some_and(|told| is_renewal_wished(told, &self.identity()));
-        if !wished && host::clock::now() < due {
-            return Ok(Freshness::AsBefore);
-        }
-        if wished {
-            tokio::time::sleep(NOTICE_PAUSE).await;
-        }
-        let managers = told.map(|told| told.managers.as_slice()).unwrap_or_default();
-        let addr = managers.get(chance.below(managers.len() as u64) as usize);
-        let addr = addr.ok_or_else(|| Status::unavailable("no manager is known"))?;
-        let tls = self.identity().client_tls()?;
-        self.renew(channel::connect(addr, MANAGER_NAME, tls).await?).await?;
-        match told.filter(|told| !has_wished_role(told, &self.identity())) {
-            Some(_) => Err(Status::aborted("the authority issued a certificate for another role").into()),
-            None => Ok(Freshness::Renewed),
-        }
-    }
-}
-
-/// Whether there is a new certificate.
-enum Freshness {
-    AsBefore,
-    Renewed,
-}
-
-/// The managers wish another role, or a certificate of their new root.
-fn is_renewal_wished(told: &News, identity: &Identity) -> bool {
-    told.node.certificate.status.state == IssuanceState::Rotate || !has_wished_role(told, identity)
-}
-
-fn has_wished_role(told: &News, identity: &Identity) -> bool {
-    identity.subject.role() == Some(told.node.spec.desired_role)
+    Ok(unlock)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::ClusterId;
-    use model::node::NodeRole;
+    use model::{Chance, ClusterId, Duration, NodeId};
     use pki::{Authority, Issue};
 
     const LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -380,16 +340,21 @@ mod tests {
             let key = Key::generate();
             let certificate = self.sign(&key);
             let roots = Roots::from_pem(self.authority.certificate_pem()).unwrap();
-            Credentials::begin(folder, roots, (&certificate, &key.to_file()), host::clock::now()).unwrap()
+            let (key, now) = (key.to_file(), host::clock::now());
+            Credentials::begin(folder, roots, (&certificate, &key), None, now).unwrap()
         }
+    }
+
+    fn load(folder: &Path) -> Result<Option<Credentials>, CertificateError> {
+        Credentials::load(folder, None)
     }
 
     #[test]
     fn credentials_come_back_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Credentials::load(folder.path()).unwrap().is_none());
+        assert!(load(folder.path()).unwrap().is_none());
         let begun = Swarm::new().begin(folder.path());
-        let loaded = Credentials::load(folder.path()).unwrap().unwrap();
+        let loaded = load(folder.path()).unwrap().unwrap();
         assert_eq!(loaded.identity().certificate(), begun.identity().certificate());
     }
 
@@ -406,11 +371,11 @@ mod tests {
                 std::fs::write(folder.path().join(NEW_CERTIFICATE_FILE), &certificate).unwrap();
             }
             if steps > 1 {
-                begun.keep_key_file(&key.to_file()).unwrap();
+                begun.write_key(&key.to_file(), None).unwrap();
             }
-            let loaded = Credentials::load(folder.path()).unwrap().unwrap();
+            let loaded = load(folder.path()).unwrap().unwrap();
             assert_eq!(*loaded.identity().certificate() == before, steps < 2, "after {steps} steps");
-            let again = Credentials::load(folder.path()).unwrap().unwrap();
+            let again = load(folder.path()).unwrap().unwrap();
             assert_eq!(again.identity().certificate(), loaded.identity().certificate());
         }
     }
@@ -421,7 +386,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             Swarm::new().begin(folder.path());
             std::fs::write(folder.path().join(name), "garbage").unwrap();
-            assert!(Credentials::load(folder.path()).is_err(), "{name}");
+            assert!(load(folder.path()).is_err(), "{name}");
         }
     }
 
@@ -437,6 +402,81 @@ mod tests {
 
         let both = [before, other.certificate_pem().to_vec()].concat();
         credentials.trust(&both).unwrap();
-        assert_eq!(Credentials::load(folder.path()).unwrap().unwrap().identity().roots().pem(), both);
+        assert_eq!(load(folder.path()).unwrap().unwrap().identity().roots().pem(), both);
+    }
+
+    #[test]
+    fn a_sealed_key_comes_back_only_with_its_unlock_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut swarm = Swarm::new();
+        let credentials = swarm.begin(folder.path());
+        let unlock = UnlockKey::random(&mut swarm.chance);
+        credentials
+            .edit_key_file(|file, held| {
+                file.headers.insert("raft-dek".to_owned(), "sealed".to_owned());
+                *held = Some(unlock.clone());
+            })
+            .unwrap();
+        assert_eq!(credentials.key_file().unwrap().headers["raft-dek"], "sealed");
+        let text = std::fs::read_to_string(folder.path().join(KEY_FILE)).unwrap();
+        assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{text}");
+
+        let is_locked =
+            |loaded: Result<_, _>| matches!(loaded, Err(CertificateError::Unusable(Unusable::Locked)));
+        assert!(is_locked(load(folder.path())));
+        let other = UnlockKey::random(&mut swarm.chance);
+        assert!(is_locked(Credentials::load(folder.path(), Some(other))));
+        let again = Credentials::load(folder.path(), Some(unlock)).unwrap().unwrap();
+        assert_eq!(again.identity().certificate(), credentials.identity().certificate());
+
+        again.edit_key_file(|_, held| *held = None).unwrap();
+        assert_eq!(load(folder.path()).unwrap().unwrap().key_file().unwrap().headers["raft-dek"], "sealed");
+    }
+
+    #[test]
+    fn a_renewal_of_a_sealed_key_cut_off_anywhere_leaves_good_credentials() {
+        let mut swarm = Swarm::new();
+        let (key, unlock) = (Key::generate(), UnlockKey::random(&mut Chance::from_number(3)));
+        let certificate = swarm.sign(&key);
+        for steps in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            let begun = swarm.begin(folder.path());
+            begun.edit_key_file(|_, held| *held = Some(unlock.clone())).unwrap();
+            if steps > 0 {
+                std::fs::write(folder.path().join(NEW_CERTIFICATE_FILE), &certificate).unwrap();
+            }
+            if steps > 1 {
+                begun.write_key(&key.to_file(), Some(&unlock)).unwrap();
+            }
+            let before = begun.identity().certificate().clone();
+            let loaded = Credentials::load(folder.path(), Some(unlock.clone())).unwrap().unwrap();
+            assert_eq!(*loaded.identity().certificate() == before, steps < 2, "after {steps} steps");
+        }
+    }
+
+    #[test]
+    fn a_new_certificate_keeps_headers_and_seal() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut swarm = Swarm::new();
+        let credentials = swarm.begin(folder.path());
+        let unlock = UnlockKey::random(&mut swarm.chance);
+        let seal = |file: &mut KeyFile, held: &mut Option<UnlockKey>| {
+            file.headers.insert(SEAL_VERSION.to_owned(), "7".to_owned());
+            *held = Some(unlock.clone());
+        };
+        credentials.edit_key_file(seal).unwrap();
+        let mut renew = |unlock| {
+            let key = Key::generate();
+            let certificate = swarm.sign(&key);
+            let roots = credentials.identity().roots().clone();
+            let identity = Identity::load(roots, &certificate, &key.to_file(), host::clock::now()).unwrap();
+            credentials.replace(identity, &certificate, key.to_file(), unlock).unwrap();
+        };
+        renew(None);
+        assert_eq!(credentials.unlock_key(), Some(unlock.clone()));
+        assert_eq!(credentials.key_file().unwrap().headers[SEAL_VERSION], "7");
+        renew(Some(None));
+        assert_eq!(credentials.unlock_key(), None, "a worker's key is not sealed");
+        assert!(load(folder.path()).unwrap().unwrap().key_file().unwrap().headers.is_empty());
     }
 }

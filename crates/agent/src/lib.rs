@@ -3,11 +3,13 @@
 //! In: an [`Executor`] that can run tasks, an identity, and where managers are. Out: tasks that run, and reports
 //! of them. It has no book and knows no container; when all managers are gone, tasks simply go on.
 
+mod authority;
 mod certificate;
 mod dependencies;
 mod executor;
 mod logs;
 mod memory;
+mod renewal;
 mod reports;
 mod session;
 mod worker;

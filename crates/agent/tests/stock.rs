@@ -114,9 +114,7 @@ async fn a_stock_manager_takes_an_agent_for_one_of_its_own() {
 
     let key = || std::fs::read(certificates.join("swarm-node.key")).unwrap();
     let before = key();
-    let tls = credentials.identity().client_tls().unwrap();
-    let channel = wire::channel::connect(ADDR, wire::channel::MANAGER_NAME, tls).await.unwrap();
-    credentials.renew(channel).await.unwrap();
+    credentials.renew(ADDR).await.unwrap();
     assert_ne!(key(), before);
     assert_eq!(credentials.identity().subject.node_id(), Some(node_id));
 

@@ -3,10 +3,18 @@
 //! In: a key file, and the unlock key if managers are locked. Out: the keys, or the file with them in it. SwarmKit's
 //! form (`security.md` section 11): `raft-dek` and, while one key follows another, `raft-dek-pending` hold a
 //! base64 `MaybeEncryptedRecord`, sealed with the unlock key or plain. Where the file lies is not known here.
+//!
+//! When managers begin to be locked, whoever has read the file before knows the key of the log. So another follows, in
+//! four steps that may be cut off between any two, and go on where they were after a restart: the file is sealed and
+//! notes that it is [wanted](wants_new_key); the new key is [noted](begin_rotation) as pending; the log is sealed anew
+//! ([`Group::rotate`](crate::manager::Group::rotate)); the new key is [the only one](finish_rotation).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use model::Chance;
+use model::cluster::UNLOCK_SUBSYSTEM;
+use model::{Chance, Cluster};
+use pki::key_file::SEAL_VERSION;
+use pki::unlock::NotAnUnlockKey;
 use pki::{KeyFile, SealedKey, UnlockKey};
 use prost::Message;
 use wire::proto::MaybeEncryptedRecord;
@@ -18,6 +26,18 @@ use crate::log::seal::{DataKey, Keys};
 const CURRENT: &str = "raft-dek";
 /// The key that is to follow; everything new is sealed with it.
 const PENDING: &str = "raft-dek-pending";
+
+/// Present while another key of the log is wanted.
+const NEEDS_ROTATION: &str = "raft-dek-needs-rotation";
+
+/// What the swarm says of how managers seal their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// The unlock key, if managers are locked.
+    pub key: Option<UnlockKey>,
+    /// The version of the swarm that says so.
+    pub version: u64,
+}
 
 /// The keys of a log, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +98,9 @@ impl LogKeys {
 
     /// Takes the keys out of a key file, when its node leaves the managers.
     pub fn remove(file: &mut KeyFile) {
-        file.headers.remove(CURRENT);
-        file.headers.remove(PENDING);
+        for header in [CURRENT, PENDING, NEEDS_ROTATION] {
+            file.headers.remove(header);
+        }
     }
 
     /// The keys to open the log with.
@@ -89,6 +110,83 @@ impl LogKeys {
             None => Keys::only(self.current.clone()),
         }
     }
+}
+
+impl Lock {
+    /// What this swarm says.
+    ///
+    /// # Errors
+    /// If its unlock key is none.
+    pub fn of(cluster: &Cluster) -> Result<Self, NotAnUnlockKey> {
+        let key = cluster.unlock_keys.iter().find(|key| key.subsystem == UNLOCK_SUBSYSTEM);
+        let key = key.map(|key| UnlockKey::from_bytes(&key.key)).transpose()?;
+        Ok(Self { key, version: cluster.meta.version.index })
+    }
+}
+
+/// Seals the headers of a key file as the swarm says; `held` is what they are sealed with, and will be. The file itself
+/// must then be written, sealed with the same key. An older version of the swarm than the one that the file was sealed
+/// by says nothing.
+///
+/// # Errors
+/// If the keys in the file cannot be read; nothing has changed then.
+pub fn follow(
+    lock: &Lock,
+    file: &mut KeyFile,
+    held: &mut Option<UnlockKey>,
+    chance: &mut Chance,
+) -> Result<(), KeysError> {
+    let since: u64 = file.headers.get(SEAL_VERSION).and_then(|text| text.parse().ok()).unwrap_or(0);
+    if lock.key == *held || lock.version <= since {
+        return Ok(());
+    }
+    if let Some(keys) = LogKeys::read(file, held.as_ref())? {
+        keys.write(file, lock.key.as_ref(), chance);
+    }
+    file.headers.insert(SEAL_VERSION.to_owned(), lock.version.to_string());
+    if held.is_none() {
+        file.headers.insert(NEEDS_ROTATION.to_owned(), "true".to_owned());
+    }
+    held.clone_from(&lock.key);
+    Ok(())
+}
+
+/// Whether another key of the log is wanted, or is about to follow.
+pub fn wants_new_key(file: &KeyFile) -> bool {
+    [NEEDS_ROTATION, PENDING].iter().any(|header| file.headers.contains_key(*header))
+}
+
+/// Notes a new key as pending, unless there is one already. The log is then to be sealed with these keys.
+///
+/// # Errors
+/// If the keys in the file cannot be read; nothing has changed then.
+pub fn begin_rotation(
+    file: &mut KeyFile,
+    held: Option<&UnlockKey>,
+    chance: &mut Chance,
+) -> Result<Option<LogKeys>, KeysError> {
+    let Some(mut keys) = LogKeys::read(file, held)? else { return Ok(None) };
+    if keys.pending.is_none() {
+        keys.pending = Some(DataKey::new(chance.bytes()));
+        keys.write(file, held, chance);
+    }
+    Ok(Some(keys))
+}
+
+/// Makes the pending key the only one, now that nothing is sealed with the earlier one any more.
+///
+/// # Errors
+/// If the keys in the file cannot be read; nothing has changed then.
+pub fn finish_rotation(
+    file: &mut KeyFile,
+    held: Option<&UnlockKey>,
+    chance: &mut Chance,
+) -> Result<(), KeysError> {
+    if let Some(LogKeys { current: _, pending: Some(pending) }) = LogKeys::read(file, held)? {
+        LogKeys { current: pending, pending: None }.write(file, held, chance);
+    }
+    file.headers.remove(NEEDS_ROTATION);
+    Ok(())
 }
 
 fn read_header(
@@ -135,8 +233,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::{any, proptest};
+    use raft::{Entry, HardState, Payload, Persist, Stored};
 
     use super::*;
+    use crate::log::Log;
 
     fn file() -> KeyFile {
         KeyFile { headers: BTreeMap::from([("kek-version".to_owned(), "7".to_owned())]), key: Vec::new() }
@@ -181,6 +281,94 @@ mod tests {
         let (old, new) = (DataKey::new([1; 32]), DataKey::new([2; 32]));
         let keys = LogKeys { current: old.clone(), pending: Some(new.clone()) }.for_log();
         assert_eq!((keys.current, keys.earlier), (new, vec![old]));
+    }
+
+    /// A manager's key file and its log, as they are on disk.
+    struct Disk {
+        file: KeyFile,
+        held: Option<UnlockKey>,
+        folder: tempfile::TempDir,
+    }
+
+    impl Disk {
+        /// An unlocked manager that has written an entry.
+        fn new(chance: &mut Chance) -> Self {
+            let mut file = KeyFile { headers: BTreeMap::new(), key: Vec::new() };
+            let keys = LogKeys::random(chance);
+            keys.write(&mut file, None, chance);
+            let folder = tempfile::tempdir().unwrap();
+            let (mut log, _) = Log::open(folder.path(), keys.for_log()).unwrap();
+            let hard_state = HardState { term: 2, vote: 7, commit: 0 };
+            let entries = vec![Entry { term: 2, index: 1, payload: Payload::Nothing }];
+            log.persist(&Persist { number: 1, hard_state, snapshot: None, entries }).unwrap();
+            Self { file, held: None, folder }
+        }
+
+        fn follow(&mut self, key: Option<&UnlockKey>, version: u64, chance: &mut Chance) {
+            let lock = Lock { key: key.cloned(), version };
+            follow(&lock, &mut self.file, &mut self.held, chance).unwrap();
+        }
+
+        /// Everything from where it was cut off; all of it, or only so many steps.
+        fn go_on(&mut self, steps: usize, chance: &mut Chance) {
+            if steps == 0 || !wants_new_key(&self.file) {
+                return;
+            }
+            let keys = begin_rotation(&mut self.file, self.held.as_ref(), chance).unwrap().unwrap();
+            if steps == 1 {
+                return;
+            }
+            let (mut log, _) = self.open();
+            log.rotate(keys.for_log()).unwrap();
+            if steps > 2 {
+                finish_rotation(&mut self.file, self.held.as_ref(), chance).unwrap();
+            }
+        }
+
+        fn open(&self) -> (Log, Stored) {
+            let keys = LogKeys::read(&self.file, self.held.as_ref()).unwrap().unwrap();
+            Log::open(self.folder.path(), keys.for_log()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_crash_after_any_step_of_locking_loses_nothing() {
+        for steps in 0..=3 {
+            let chance = &mut Chance::from_number(4);
+            let unlock = UnlockKey::random(chance);
+            let mut disk = Disk::new(chance);
+            let first = LogKeys::read(&disk.file, None).unwrap().unwrap().current;
+            disk.follow(Some(&unlock), 9, chance);
+            assert_eq!(LogKeys::read(&disk.file, None), Err(KeysError::Locked));
+            disk.go_on(steps, chance);
+            assert_eq!(disk.open().1.entries.len(), 1, "after {steps} steps");
+            assert_eq!(wants_new_key(&disk.file), steps < 3);
+            disk.go_on(3, chance);
+            assert!(!wants_new_key(&disk.file));
+            assert_eq!(disk.open().1.entries.len(), 1, "after {steps} steps, gone on");
+            let old = Log::open(disk.folder.path(), Keys::only(first));
+            assert!(old.is_err(), "what was known before opens nothing any more");
+        }
+    }
+
+    #[test]
+    fn only_what_the_swarm_says_later_counts() {
+        let chance = &mut Chance::from_number(5);
+        let (first, second) = (UnlockKey::random(chance), UnlockKey::random(chance));
+        let mut disk = Disk::new(chance);
+        disk.follow(Some(&first), 9, chance);
+        disk.go_on(3, chance);
+        for (key, version) in [(Some(&first), 12), (Some(&second), 9), (None, 8)] {
+            disk.follow(key, version, chance);
+            assert_eq!(disk.held.as_ref(), Some(&first));
+            assert_eq!(disk.file.headers[SEAL_VERSION], "9");
+        }
+        disk.follow(Some(&second), 13, chance);
+        assert_eq!((disk.held.as_ref(), wants_new_key(&disk.file)), (Some(&second), false));
+        assert_eq!(disk.open().1.entries.len(), 1);
+        disk.follow(None, 14, chance);
+        assert_eq!((disk.held.as_ref(), wants_new_key(&disk.file)), (None, false));
+        assert_eq!(disk.open().1.entries.len(), 1);
     }
 
     proptest! {

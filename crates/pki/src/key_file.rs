@@ -25,6 +25,9 @@ pub struct KeyFile {
     pub key: Vec<u8>,
 }
 
+/// The header that says since which version of the swarm the key is sealed as it is.
+pub const SEAL_VERSION: &str = "kek-version";
+
 /// The words around a key in the open.
 const OPEN: &str = "PRIVATE KEY";
 /// The words around a sealed key.

@@ -14,7 +14,7 @@ use control::leader::Request;
 use control::worker::{Done, Failure};
 use model::node::{Availability, NodeDescription, NodeRole};
 use model::{Chance, Node, Task, TaskState, Timestamp};
-use pki::JoinToken;
+use pki::{JoinToken, KeyFile};
 use store::State;
 use tokio::sync::mpsc;
 use wire::proto;
@@ -45,7 +45,7 @@ async fn a_node_joins_with_a_token_and_speaks() {
     let joined = Credentials::join(&folder, &swarm.addr, &swarm.tokens.worker, Availability::Active);
     let joined = joined.await.unwrap();
     assert_eq!(joined.identity().subject.role(), Some(NodeRole::Worker));
-    let again = Credentials::load(&folder).unwrap().unwrap();
+    let again = Credentials::load(&folder, None).unwrap().unwrap();
     let me = again.identity().subject.node_id().unwrap();
 
     let agent = swarm.agent("joiner", &again);
@@ -261,20 +261,19 @@ async fn a_node_renews_its_certificate_until_it_is_removed() {
     let folder = swarm.folder.path().join("joiner");
     let joined = Credentials::join(&folder, &swarm.addr, &swarm.tokens.worker, Availability::Active);
     let joined = joined.await.unwrap();
-    let mut key = joined.key_file().unwrap();
-    key.headers.insert("kek-version".to_owned(), "7".to_owned());
-    joined.keep_key_file(&key).unwrap();
+    let note = |file: &mut KeyFile, _: &mut _| drop(file.headers.insert("note".to_owned(), "7".to_owned()));
+    joined.edit_key_file(note).unwrap();
 
     let before = joined.identity();
     let me = before.subject.node_id().unwrap();
-    joined.renew(swarm.channel(&before).await).await.unwrap();
+    joined.renew(&swarm.addr).await.unwrap();
     assert_eq!(joined.identity().subject, before.subject);
     assert_ne!(joined.identity().certificate(), before.certificate());
-    assert_eq!(joined.key_file().unwrap().headers, key.headers);
+    assert_eq!(joined.key_file().unwrap().headers["note"], "7");
 
     let remove = Request::RemoveNode { id: me, force: true };
     swarm.manager.ask().request(remove).await.unwrap();
-    let refused = joined.renew(swarm.channel(&joined.identity()).await).await.unwrap_err();
+    let refused = joined.renew(&swarm.addr).await.unwrap_err();
     let words = format!("Permission denied: node {me} was removed from swarm");
     assert!(refused.to_string().ends_with(&words), "{refused}");
 }

@@ -150,7 +150,7 @@ fn founding(folder: &Path, chance: &mut Chance) -> (Founding, Credentials) {
     let chain = authority.sign(&key.request(), issue, now, chance).unwrap();
     let root = authority.certificate_pem().to_vec();
     let roots = Roots::from_pem(&root).unwrap();
-    let credentials = Credentials::begin(folder, roots, (&chain, &key.to_file()), now).unwrap();
+    let credentials = Credentials::begin(folder, roots, (&chain, &key.to_file()), None, now).unwrap();
     let root_ca = RootCa {
         ca_key: authority.key_pem().to_vec(),
         ca_cert_hash: pki::token::root_hash(&root),

@@ -115,7 +115,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// The credentials of this node, if they still let it speak.
 fn credentials(files: &SwarmFiles) -> Result<Credentials> {
     let credentials =
-        Credentials::load(&files.certificates())?.context("the credentials of this node are gone")?;
+        Credentials::load(&files.certificates(), None)?.context("the credentials of this node are gone")?;
     if credentials.identity().validity.until < host::clock::now() {
         bail!("the certificate of this node has expired; to replace it, leave the swarm and join again");
     }

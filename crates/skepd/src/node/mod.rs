@@ -123,7 +123,7 @@ impl Node {
         let mut key = key.to_file();
         LogKeys::random(chance).write(&mut key, None, chance);
         let (folder, roots) = (self.files.certificates(), identity.roots().clone());
-        Credentials::begin(&folder, roots, (&chain, &key), clock::now())
+        Credentials::begin(&folder, roots, (&chain, &key), None, clock::now())
             .context("keeping the first credentials")?;
         let participation = Participation {
             listen_addr: addresses.listen,
