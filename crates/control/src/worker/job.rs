@@ -165,7 +165,8 @@ impl Job {
         status.timestamp = Some(now);
         word.clone_into(&mut status.message);
         status.err.clear();
-        self.changed = true;
+        // Until it runs, what was done for it is found again by doing it again.
+        self.changed |= state >= TaskState::Running;
         self.unreported = true;
     }
 }

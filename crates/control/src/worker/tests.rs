@@ -80,7 +80,7 @@ fn word(output: &Output) -> String {
 fn a_task_goes_from_assigned_to_complete() {
     let (mut bench, task) = (Bench::new(), task(1, TaskState::Running));
     assert_eq!(bench.assign(&task), "remember do:Prepare preparing(preparing)");
-    assert_eq!(bench.done(&task, Step::Prepare), "remember do:Start starting(starting)");
+    assert_eq!(bench.done(&task, Step::Prepare), "do:Start starting(starting)");
     assert_eq!(bench.done(&task, Step::Start), "remember do:Wait running(started)");
     assert_eq!(bench.done(&task, Step::Wait), "remember complete(finished)");
     assert_eq!(bench.wish(&task, TaskState::Shutdown), "remember");
@@ -90,7 +90,7 @@ fn a_task_goes_from_assigned_to_complete() {
 fn a_task_wished_ready_is_made_but_not_started() {
     let (mut bench, task) = (Bench::new(), task(1, TaskState::Ready));
     bench.assign(&task);
-    assert_eq!(bench.done(&task, Step::Prepare), "remember ready(prepared)");
+    assert_eq!(bench.done(&task, Step::Prepare), "ready(prepared)");
     assert_eq!(bench.wish(&task, TaskState::Running), "remember do:Start starting(starting)");
 }
 
