@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::DropGuard;
 
 use crate::container::attachment::Attachment;
+use crate::container::beneath;
 use crate::container::description::{Description, Limits, MountSource, Size, Surroundings};
 use crate::container::error::{ContainerError, Doing};
 use crate::container::event::{Action, ContainerEvent};
@@ -73,6 +74,8 @@ impl Containers {
         let volumes =
             Volumes::open(config.data_root.join("volumes")).doing(|| "reading the volumes".into())?;
         let ground = Arc::new(Ground::new(config, volumes));
+        let lowest = ground.beneath();
+        beneath::make(&lowest).doing(|| format!("making {}", lowest.display()))?;
         let guard = Arc::new(ground.shutdown.token().clone().drop_guard());
         let folder = ground.containers();
         let entries = std::fs::read_dir(&folder).doing(|| format!("reading {}", folder.display()))?;

@@ -138,6 +138,11 @@ impl Ground {
         self.config.data_root.join("containers")
     }
 
+    /// The lowest layer of every container.
+    pub(crate) fn beneath(&self) -> PathBuf {
+        self.config.data_root.join("beneath")
+    }
+
     /// Where a container's supervisor works.
     pub(crate) fn run_folder(&self, id: ContainerId) -> PathBuf {
         self.config.exec_root.join("containers").join(id.to_string())

@@ -4,6 +4,7 @@
 //! exit codes, and events. Nothing here knows what a service is, nor makes networks or fetches images.
 
 pub mod attachment;
+pub(crate) mod beneath;
 pub mod containers;
 pub mod description;
 pub mod error;

@@ -52,13 +52,13 @@ pub(crate) fn prepare(
     let root = root_of(ground, record);
     make_folders(&folder, &run).doing(|| format!("making the folders of container {}", record.id))?;
     let user = accounts(&root)?.resolve(user_of(wish), &wish.groups)?;
-    write_etc(&folder, record, surroundings).doing(|| "writing the container's own files of /etc".into())?;
+    write_etc(&run, record, surroundings).doing(|| "writing the container's own files of /etc".into())?;
     let facts = Facts {
         id: record.id,
         user,
         seccomp: rules(ground, wish)?,
         network: surroundings.network.clone(),
-        etc: folder.clone(),
+        etc: run.clone(),
         sources: sources(record)?,
         cgroup: ground.cgroup(record.id),
         cgroups: ground.cgroups,
@@ -87,7 +87,9 @@ fn with_tops(wish: &Description) -> Description {
 pub(crate) fn root_of(ground: &Ground, record: &Record) -> RootFs {
     let folder = ground.folder(record.id);
     let own = Own { upper: folder.join("upper"), work: folder.join("work") };
-    RootFs { layers: record.description.image.layers.clone(), own: Some(own) }
+    let mut layers = record.description.image.layers.clone();
+    layers.push(ground.beneath());
+    RootFs { layers, own: Some(own) }
 }
 
 /// The accounts that a root file system knows.

@@ -31,8 +31,10 @@ fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> Contain
     let command = command_line(wish);
     let (path, args) =
         command.split_first().map_or_else(Default::default, |(path, args)| (path.clone(), args.to_vec()));
-    let folder = daemon.config.data_root.join("containers").join(record.id.to_string());
-    let file = |name: &str| folder.join(name).display().to_string();
+    let file = |root: &std::path::Path, name: &str| {
+        root.join("containers").join(record.id.to_string()).join(name).display().to_string()
+    };
+    let (data_root, exec_root) = (&daemon.config.data_root, &daemon.config.exec_root);
     let running = |exec: &runtime::container::ExecId| {
         let record = daemon.containers.exec_inspect(*exec);
         record.is_ok_and(|record| matches!(record.phase, ExecPhase::Running { .. }))
@@ -44,10 +46,10 @@ fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> Contain
         args,
         state: state(record),
         image: wish.image.id.clone(),
-        resolv_conf_path: file("resolv.conf"),
-        hostname_path: file("hostname"),
-        hosts_path: file("hosts"),
-        log_path: file(&format!("{}-json.log", record.id)),
+        resolv_conf_path: file(exec_root, "resolv.conf"),
+        hostname_path: file(exec_root, "hostname"),
+        hosts_path: file(exec_root, "hosts"),
+        log_path: file(data_root, &format!("{}-json.log", record.id)),
         name: format!("/{}", record.name),
         restart_count: 0,
         driver: "overlay2".to_owned(),
