@@ -17,6 +17,7 @@ use crate::daemon::Daemon;
 use crate::events::Events;
 use crate::executor::ContainerExecutor;
 use crate::http::server::Server;
+use crate::memory;
 use crate::node::Node;
 use crate::standing::{NodeHandle, Standing};
 
@@ -100,6 +101,13 @@ fn make_roots(config: &Config) -> Result<()> {
     for folder in [&config.data_root, &config.exec_root] {
         let made = host::files::make_folder(folder, host::files::Access::Public);
         made.with_context(|| format!("making {}", folder.display()))?;
+    }
+    // Each start of a container makes a dozen files there; and nothing of it must outlast a start of the machine. What a
+    // daemon has left on a disk is still in use.
+    let is_new = std::fs::read_dir(&config.exec_root).is_ok_and(|mut entries| entries.next().is_none());
+    if is_new {
+        memory::ensure(&config.exec_root)
+            .with_context(|| format!("putting {} into memory", config.exec_root.display()))?;
     }
     Ok(())
 }

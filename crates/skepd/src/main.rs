@@ -9,6 +9,7 @@ mod feed;
 mod house;
 mod http;
 mod machine;
+mod memory;
 mod node;
 mod notify;
 mod pidfile;

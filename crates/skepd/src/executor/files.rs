@@ -13,10 +13,10 @@ use api::template::TemplateError;
 use control::worker::Failure;
 use model::spec::container::{ConfigTarget, ContainerSpec, FileTarget};
 use model::{Task, TaskId};
-use nix::mount::{MsFlags, mount};
 use runtime::container::description::{Mount, MountAccess, MountSource};
 
 use super::template::TaskTemplates;
+use crate::memory;
 
 /// The files of all tasks.
 #[derive(Clone, Debug)]
@@ -63,10 +63,7 @@ impl TaskFiles {
     pub(crate) fn open(exec_root: &Path) -> io::Result<Self> {
         let root = exec_root.join("task-files");
         host::files::make_folder(&root, host::files::Access::Private)?;
-        if !is_in_memory(&root)? {
-            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-            mount(Some("tmpfs"), &root, Some("tmpfs"), flags, Some("mode=0700"))?;
-        }
+        memory::ensure(&root)?;
         Ok(Self { root })
     }
 
@@ -135,9 +132,4 @@ fn filled(data: &[u8], is_template: bool, templates: &TaskTemplates) -> Result<V
         Ok(text) if is_template => Ok(templates.fill(text)?.into_bytes()),
         _ => Ok(data.to_vec()),
     }
-}
-
-fn is_in_memory(path: &Path) -> io::Result<bool> {
-    let kind = nix::sys::statfs::statfs(path)?.filesystem_type();
-    Ok(kind == nix::sys::statfs::TMPFS_MAGIC)
 }
