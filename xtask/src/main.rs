@@ -95,8 +95,7 @@ fn root_tests() -> Result<()> {
     }
     cargo(&["build", "--locked", "-p", "skep-supervise", "-p", "skep-skepd", "-p", "skep-skep"])?;
     cargo(&["test", "--workspace", "--locked", "--no-run"])?;
-    let tests =
-        "ip link set lo up && exec cargo test --workspace --locked --offline -- --ignored --test-threads=1";
+    let tests = "ip link set lo up && exec cargo test --workspace --locked --offline --no-fail-fast -- --ignored --test-threads=1";
     finish(Command::new("unshare").args(["--net", "--", "sh", "-c", tests]))
 }
 
