@@ -10,6 +10,7 @@ use api::swarm::{InitRequest, JoinRequest, Peer};
 use control::leader::{Answer, Request};
 use manager::Ask;
 use manager::book::Reader;
+use manager::services::LogReader;
 use model::limits::REQUEST_TIMEOUT;
 use model::{NodeId, Refusal, RefusalKind};
 use store::State;
@@ -53,6 +54,8 @@ pub(crate) struct Manager {
     pub(crate) book: Reader,
     /// The way to the leader, wherever it is.
     pub(crate) leader: Ask,
+    /// The way to what tasks write, wherever they run.
+    pub(crate) logs: LogReader,
 }
 
 impl Manager {

@@ -22,6 +22,9 @@ use super::guard::{Guard, MANAGERS, NODES};
 
 /// Messages that wait for a reader.
 const MESSAGES_MAX: usize = 64;
+/// What a warning begins with (`control.md` section 15).
+const INCOMPLETE: &str =
+    "warning: incomplete log stream. some logs could not be retrieved for the following reasons: ";
 
 /// Names a subscription on the wire. It is drawn like other ids.
 type SubscriptionId = SessionId;
@@ -49,8 +52,17 @@ struct Wish {
 #[derive(Debug)]
 enum Part {
     Lines(Vec<proto::LogMessage>),
-    /// This node has no more.
-    End(NodeId),
+    /// This node has no more; or it was lost before it could say so.
+    End(NodeId, Ending),
+}
+
+/// How a node's part of a subscription ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// All was brought.
+    Whole,
+    /// The node was lost.
+    Torn,
 }
 
 /// A reader's end of a subscription. Dropping it ends the subscription.
@@ -64,6 +76,7 @@ pub struct LogSubscription {
     waiting_for: Option<BTreeSet<NodeId>>,
     /// Why not all that was selected can be read.
     missing: Vec<String>,
+    is_over: bool,
 }
 
 impl LogBroker {
@@ -92,7 +105,8 @@ impl LogBroker {
             all.insert(id, wish);
         });
         let (broker, book) = (self.clone(), book.clone());
-        let mut subscription = LogSubscription { id, broker, book, parts: receiver, waiting_for, missing };
+        let mut subscription =
+            LogSubscription { id, broker, book, parts: receiver, waiting_for, missing, is_over: false };
         subscription.give_up_lost_nodes();
         Ok(subscription)
     }
@@ -104,8 +118,20 @@ impl LogBroker {
 }
 
 impl LogSubscription {
-    /// The next lines; `None` when there are no more.
-    pub async fn next(&mut self) -> Option<Vec<proto::LogMessage>> {
+    /// The next lines; `None` when there are no more. Nothing is lost if this is not awaited to its end.
+    ///
+    /// # Errors
+    /// Last of all: why not everything that was selected could be read.
+    pub async fn next(&mut self) -> Option<Result<Vec<proto::LogMessage>, Status>> {
+        if self.is_over {
+            return None;
+        }
+        let lines = self.lines().await;
+        self.is_over = lines.is_none();
+        lines.map(Ok).or_else(|| self.warning().map(Err))
+    }
+
+    async fn lines(&mut self) -> Option<Vec<proto::LogMessage>> {
         loop {
             if self.waiting_for.as_ref().is_some_and(BTreeSet::is_empty) {
                 return None;
@@ -121,23 +147,26 @@ impl LogSubscription {
             };
             match part {
                 Part::Lines(lines) => return Some(lines),
-                Part::End(node) => {
-                    if let Some(waiting_for) = &mut self.waiting_for {
-                        waiting_for.remove(&node);
-                    }
-                }
+                Part::End(node, Ending::Whole) => drop(self.wait_no_more(node)),
+                Part::End(node, Ending::Torn) => self.give_up(node),
             }
         }
     }
 
     /// What a reader must be told in the end, if not all that was selected could be read.
-    pub fn warning(&self) -> Option<String> {
+    fn warning(&self) -> Option<Status> {
         let missing = self.missing.join(", ");
-        (!missing.is_empty()).then(|| {
-            format!(
-                "warning: incomplete log stream. some logs could not be retrieved for the following reasons: {missing}"
-            )
-        })
+        (!missing.is_empty()).then(|| Status::unknown(format!("{INCOMPLETE}{missing}")))
+    }
+
+    fn wait_no_more(&mut self, node: NodeId) -> bool {
+        self.waiting_for.as_mut().is_some_and(|waiting_for| waiting_for.remove(&node))
+    }
+
+    fn give_up(&mut self, node: NodeId) {
+        if self.wait_no_more(node) {
+            self.missing.push(format!("node {node} is not available"));
+        }
     }
 
     /// Nodes that cannot be asked are not waited for.
@@ -145,12 +174,9 @@ impl LogSubscription {
         let state = self.book.borrow_and_update().clone();
         let is_ready =
             |id: &NodeId| state.nodes.get(*id).is_some_and(|node| node.status.state == NodeState::Ready);
-        let Some(waiting_for) = &mut self.waiting_for else { return };
-        let lost: Vec<_> = waiting_for.iter().copied().filter(|id| !is_ready(id)).collect();
-        for id in lost {
-            waiting_for.remove(&id);
-            self.missing.push(format!("node {id} is not available"));
-        }
+        let waiting_for = self.waiting_for.iter().flatten();
+        let lost: Vec<_> = waiting_for.copied().filter(|id| !is_ready(id)).collect();
+        lost.into_iter().for_each(|node| self.give_up(node));
     }
 }
 
@@ -188,12 +214,9 @@ impl logs_server::Logs for Logs {
         let proto::SubscribeLogsRequest { selector, options } = request.into_inner();
         let selector = selector.ok_or_else(|| Status::invalid_argument("log selector must be provided"))?;
         let subscription = self.broker.subscribe(&self.book, selector, options.unwrap_or_default())?;
-        let messages = futures_util::stream::unfold(Some(subscription), |subscription| async {
-            let mut subscription = subscription?;
-            match subscription.next().await {
-                Some(messages) => Some((Ok(proto::SubscribeLogsMessage { messages }), Some(subscription))),
-                None => subscription.warning().map(|warning| (Err(Status::unknown(warning)), None)),
-            }
+        let messages = futures_util::stream::unfold(subscription, |mut subscription| async {
+            let read = subscription.next().await?;
+            Some((read.map(|messages| proto::SubscribeLogsMessage { messages }), subscription))
         });
         Ok(Response::new(Box::pin(messages)))
     }
@@ -229,7 +252,7 @@ impl log_broker_server::LogBroker for Logs {
         let caller = self.guard.allow(&request, NODES)?;
         let mut publishing = Publishing { node: caller.node, broker: &self.broker, wish: None };
         let brought = publishing.take_all(request.into_inner()).await;
-        publishing.end().await;
+        publishing.end(if brought.is_ok() { Ending::Whole } else { Ending::Torn }).await;
         brought.map(|()| Response::new(proto::PublishLogsResponse {}))
     }
 }
@@ -267,10 +290,10 @@ impl Publishing<'_> {
     }
 
     /// Tells the reader that this node has no more, whether it said so or just ended.
-    async fn end(self) {
+    async fn end(self, ending: Ending) {
         if let Some(wish) = self.wish {
             // The reader may have gone.
-            let _ = wish.parts.send(Part::End(self.node)).await;
+            let _ = wish.parts.send(Part::End(self.node, ending)).await;
         }
     }
 }

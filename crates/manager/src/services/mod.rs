@@ -11,6 +11,7 @@ mod health;
 mod lists;
 mod logs;
 mod membership;
+mod reading;
 mod resource;
 mod shown;
 mod watch;
@@ -35,6 +36,7 @@ use wire::proto::watch_server::WatchServer;
 use crate::ask::Ask;
 use guard::Guard;
 pub use logs::{LogBroker, LogSelector, LogSubscription};
+pub use reading::{LogReader, LogReading};
 
 /// This manager's book, as it changes.
 pub type Book = Receiver<Arc<State>>;

@@ -207,15 +207,15 @@ async fn what_tasks_write_finds_its_reader() {
     let mut reader = swarm.logs.subscribe(&book, selector.clone(), options).unwrap();
     let mut lines = 0;
     while let Some(read) = reader.next().await {
-        lines += read.len();
+        lines += read.unwrap().len();
     }
-    assert_eq!((lines, reader.warning()), (200, None));
+    assert_eq!(lines, 200);
 
     let options = proto::LogSubscriptionOptions { follow: true, ..Default::default() };
     let mut reader = swarm.logs.subscribe(&book, selector, options).unwrap();
     let mut lines = 0;
     while lines < 200 {
-        lines += reader.next().await.unwrap().len();
+        lines += reader.next().await.unwrap().unwrap().len();
     }
     assert!(swarm.logs.subscribe(&book, Default::default(), Default::default()).is_err());
     agent.stop().await;
@@ -249,10 +249,10 @@ async fn a_reader_is_told_what_is_missing() {
     let selector = proto::LogSelector { service_ids: vec![service.to_string()], ..Default::default() };
     let book = swarm.manager.book().watch();
     let mut reader = swarm.logs.subscribe(&book, selector, Default::default()).unwrap();
-    assert_eq!(reader.next().await, None);
     let task = book.borrow().tasks.iter().next().unwrap().id;
-    let warning = reader.warning().unwrap();
-    assert!(warning.contains(&format!("task {task} has not been scheduled")), "{warning}");
+    let warning = reader.next().await.unwrap().unwrap_err();
+    assert!(warning.message().contains(&format!("task {task} has not been scheduled")), "{warning}");
+    assert!(reader.next().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,14 +1,12 @@
-//! Logs as clients read them: of one container, or of all tasks of a service that ran on this node.
+//! Logs as clients read them, and the log of one container.
 //!
 //! In: what a client wants, and lines. Out: a stream that ends with the lines, or with the client. It keeps nothing:
 //! lines are read as fast as the client takes them.
 
-use std::collections::BTreeMap;
-
 use api::{ApiError, ApiVersion, time};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use futures_util::stream::{self, SelectAll, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use model::Timestamp;
 use runtime::Stream;
 use runtime::container::{ContainerId, Containers};
@@ -22,17 +20,10 @@ use crate::http::stream::{Framing, Source, with_type};
 /// What a client wants of a log, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
-    query: LogQuery,
+    /// Which lines.
+    pub(crate) query: LogQuery,
     timestamps: bool,
     details: bool,
-}
-
-/// One container's log, and the words that `details` puts before each line.
-pub(crate) struct LogSource {
-    /// Which container.
-    pub(crate) container: ContainerId,
-    /// By key, in their order.
-    pub(crate) attributes: BTreeMap<&'static str, String>,
 }
 
 impl Wish {
@@ -59,19 +50,18 @@ impl Wish {
         })
     }
 
-    /// One line as it is written.
-    fn line(&self, attributes: &str, line: LogLine) -> Bytes {
-        let LogLine { at, stream: _, text } = line;
+    /// One line as it is written; `details` are put before it if they are wished.
+    pub(crate) fn line(&self, at: Timestamp, details: &str, text: &[u8]) -> Bytes {
         let mut written = Vec::with_capacity(text.len() + 40);
         if self.timestamps {
             written.extend_from_slice(stamp(at).as_bytes());
             written.push(b' ');
         }
         if self.details {
-            written.extend_from_slice(attributes.as_bytes());
+            written.extend_from_slice(details.as_bytes());
             written.push(b' ');
         }
-        written.extend_from_slice(&text);
+        written.extend_from_slice(text);
         written.into()
     }
 }
@@ -91,33 +81,24 @@ fn moment(query: &Query, key: &str) -> Result<Option<Timestamp>, ApiError> {
         .0)
 }
 
-/// The logs of these containers as one stream. What cannot be read is told as its last line.
+/// The log of a container as a stream.
 ///
 /// # Errors
-/// If a log cannot be read at all.
+/// If it cannot be read at all.
 pub(crate) fn answer(
     containers: &Containers,
-    sources: Vec<LogSource>,
+    container: ContainerId,
     wish: Wish,
     (framing, version): (Framing, ApiVersion),
-    warning: Option<String>,
 ) -> Result<Response, Failure> {
-    let mut all = SelectAll::new();
-    for LogSource { container, attributes } in sources {
-        let lines = containers.logs(container, wish.query)?;
-        let attributes: Vec<_> = attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let attributes = attributes.join(",");
-        let wish = wish.clone();
-        all.push(Box::pin(received(lines).map(move |line| {
-            let source = match line.stream {
-                Stream::Output => Source::Output,
-                Stream::Errors => Source::Errors,
-            };
-            framing.frame(source, wish.line(&attributes, line))
-        })));
-    }
-    let warning = warning.map(|text| framing.frame(Source::Errors, format!("{text}\n").into()));
-    let pieces = all.chain(stream::iter(warning)).map(Ok::<_, std::convert::Infallible>);
+    let lines = received(containers.logs(container, wish.query)?);
+    let pieces = lines.map(move |LogLine { at, stream, text }| {
+        let source = match stream {
+            Stream::Output => Source::Output,
+            Stream::Errors => Source::Errors,
+        };
+        Ok::<_, std::convert::Infallible>(framing.frame(source, wish.line(at, "", &text)))
+    });
     Ok(with_type(framing.media_type(version), Body::from_stream(pieces)))
 }
 
@@ -132,9 +113,8 @@ mod tests {
     #[test]
     fn a_line_is_written_as_it_is_wished() {
         let wish = Wish::of(&Query::parse("stdout=1&timestamps=1&details=1")).unwrap();
-        let line =
-            LogLine { at: Timestamp::from_parts(0, 5), stream: Stream::Output, text: b"hi\n".to_vec() };
-        assert_eq!(&wish.line("a=b", line)[..], b"1970-01-01T00:00:00.000000005Z a=b hi\n");
+        let line = wish.line(Timestamp::from_parts(0, 5), "a=b", b"hi\n");
+        assert_eq!(&line[..], b"1970-01-01T00:00:00.000000005Z a=b hi\n");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod respond;
 mod routes;
 pub(crate) mod server;
 mod stream;
+mod task_logs;
 mod tls;
 mod version;
 

@@ -115,6 +115,16 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// A text as it stands in a query: all but letters, digits and four signs as `%41`, and spaces as `+`.
+pub(crate) fn query_escaped(text: &str) -> String {
+    let escaped = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        b' ' => "+".to_owned(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(escaped).collect()
+}
+
 /// The version that a client speaks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spoken(pub(crate) ApiVersion);

@@ -28,6 +28,8 @@ pub(crate) enum Source {
     Output = 1,
     /// Standard error.
     Errors = 2,
+    /// The daemon, which could not go on.
+    Daemon = 3,
 }
 
 impl Framing {

@@ -9,6 +9,7 @@ use control::leader::{Answer, Request as Asked};
 use http_body_util::BodyExt;
 use manager::ask::{Ask, Question};
 use manager::book::Reader;
+use manager::services::{LogBroker, LogReader};
 use model::node::{Availability, Membership, NodeRole};
 use model::{Annotations, Chance, Driver, Meta, Timestamp, Version};
 use store::{Change, Object, State};
@@ -78,7 +79,8 @@ impl House {
                 let _ = reply.send(Ok(answer_to(request)));
             }
         });
-        let manager = Manager { book: Reader::of(house.book.subscribe()), leader };
+        let logs = LogReader::new(LogBroker::default(), house.book.subscribe());
+        let manager = Manager { book: Reader::of(house.book.subscribe()), leader, logs };
         house.standing.send_replace(Standing::Manager(Facts::default(), manager));
         house
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use control::leader::Founding;
 use host::shutdown::Shutdown;
 use manager::keys::LogKeys;
-use manager::services::{LogBroker, Services};
+use manager::services::{LogBroker, LogReader, Services};
 use manager::{Manager, ManagerConfig};
 use model::{Chance, Duration, NodeId};
 use pki::Identity;
@@ -38,6 +38,8 @@ pub(crate) struct Membership {
     pub(crate) node_id: NodeId,
     /// What others are told.
     pub(crate) advertise: SocketAddr,
+    /// The way to what tasks write.
+    pub(crate) logs: LogReader,
     agent: Agent,
     door: Shutdown,
 }
@@ -76,7 +78,10 @@ impl Membership {
         };
         let manager = Manager::start(config, founding).await?;
         let door = Shutdown::new();
-        open_door(&door, &manager, listener, follow(&door, credentials.subscribe(), &executor)?);
+        let broker = LogBroker::default();
+        let logs = LogReader::new(broker.clone(), manager.book().watch());
+        let tls = follow(&door, credentials.subscribe(), &executor)?;
+        open_door(&door, &manager, (listener, tls), broker);
 
         let agent = AgentConfig {
             node_id,
@@ -88,12 +93,12 @@ impl Membership {
         let agent = Agent::start(agent, executor).context("starting the agent")?;
         let (news, chance, stop) = (agent.news(), chance()?, door.token().clone());
         door.spawn(async move { credentials.keep_fresh(news, chance, stop).await });
-        Ok(Self { manager, node_id, advertise: advertise_addr, agent, door })
+        Ok(Self { manager, node_id, advertise: advertise_addr, logs, agent, door })
     }
 
     /// Stops everything, the agent first. Containers go on.
     pub(crate) async fn stop(self) {
-        let Self { manager, node_id: _, advertise: _, agent, door } = self;
+        let Self { manager, node_id: _, advertise: _, logs: _, agent, door } = self;
         agent.stop().await;
         if !door.finish(CLOSE_MAX).await {
             warn!("some calls of other nodes did not end in time");
@@ -148,11 +153,10 @@ fn follow(
 fn open_door(
     door: &Shutdown,
     manager: &Manager,
-    listener: TcpListener,
-    tls: watch::Receiver<Arc<ServerConfig>>,
+    (listener, tls): (TcpListener, watch::Receiver<Arc<ServerConfig>>),
+    logs: LogBroker,
 ) {
-    let services =
-        Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: LogBroker::default() };
+    let services = Services { ask: manager.ask().clone(), book: manager.book().watch(), logs };
     let stop = door.token().clone();
     door.spawn(async move {
         match wire::channel::serve(listener, tls, services.routes(), stop.cancelled_owned()).await {

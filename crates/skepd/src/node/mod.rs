@@ -145,8 +145,11 @@ impl Node {
             addr: membership.advertise.ip().to_string(),
             managers: vec![peer],
         };
-        let manager =
-            Manager { book: membership.manager.book().clone(), leader: membership.manager.ask().clone() };
+        let manager = Manager {
+            book: membership.manager.book().clone(),
+            leader: membership.manager.ask().clone(),
+            logs: membership.logs.clone(),
+        };
         self.membership = Some(membership);
         self.standing.send_replace(Standing::Manager(facts, manager));
         Ok(())

@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use control::leader::{self, Request, Rollback};
+use manager::services::LogSelector;
 use model::spec::container::RegistryAuth;
 use model::spec::endpoint::NetworkAttachmentConfig;
 use model::{Network, Runtime, Service, ServiceMode, TaskState, spec};
@@ -20,6 +21,7 @@ use crate::http::find::find;
 use crate::http::request::{Json, Query, Spoken};
 use crate::http::respond;
 use crate::http::routes::{Shared, tasks};
+use crate::http::task_logs;
 use crate::standing::unfitting;
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
@@ -185,9 +187,12 @@ async fn logs(
     Spoken(version): Spoken,
     query: Query,
 ) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let manager = daemon.node.manager()?;
+    let state = manager.state();
     let service = find::<Service>(&state, &id)?;
-    tasks::logs_of(&daemon, state.tasks_of(service.id), version, &query)
+    let selector = LogSelector { service_ids: vec![service.id.to_string()], ..LogSelector::default() };
+    let framing = tasks::framing(&service.spec.task);
+    task_logs::answer(&manager, selector, &query, (framing, version)).await
 }
 
 fn into_model(spec: ServiceSpec) -> Result<model::ServiceSpec, ApiError> {

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use api::{ApiError, ApiVersion, Filters, task};
+use api::{ApiError, Filters, task};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use control::leader;
-use model::{Node, Runtime, Service, Task, TaskState};
+use manager::services::LogSelector;
+use model::{Node, Runtime, Service, Task, TaskSpec, TaskState};
 
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
 use crate::http::find::find;
-use crate::http::logs;
 use crate::http::request::{Query, Spoken};
 use crate::http::respond;
 use crate::http::routes::Shared;
 use crate::http::stream::Framing;
+use crate::http::task_logs;
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
     Router::new()
@@ -97,41 +98,15 @@ async fn logs(
     Spoken(version): Spoken,
     query: Query,
 ) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let manager = daemon.node.manager()?;
+    let state = manager.state();
     let task = find::<Task>(&state, &id)?;
-    logs_of(&daemon, [task], version, &query)
+    let selector = LogSelector { task_ids: vec![task.id.to_string()], ..LogSelector::default() };
+    task_logs::answer(&manager, selector, &query, (framing(&task.spec), version)).await
 }
 
-/// The logs of these tasks, as far as their containers are on this node.
-pub(super) fn logs_of<'a>(
-    daemon: &Daemon,
-    tasks: impl IntoIterator<Item = &'a Arc<Task>>,
-    version: ApiVersion,
-    query: &Query,
-) -> Answer {
-    let wish = logs::Wish::of(query)?;
-    let (mut sources, mut missing, mut framing) = (Vec::new(), Vec::new(), Framing::Multiplexed);
-    for task in tasks.into_iter().filter(|task| task.status.state >= TaskState::Starting) {
-        if task.spec.container().is_some_and(|container| container.tty) {
-            framing = Framing::Raw;
-        }
-        let Ok(container) = daemon.containers.resolve(&task.name()) else {
-            if daemon.node.standing().facts().node_id != task.node_id {
-                missing.push(format!("task {} runs on another node", task.id));
-            }
-            continue;
-        };
-        let id = |id: Option<String>| id.unwrap_or_default();
-        let attributes = [
-            ("com.docker.swarm.node.id", id(task.node_id.map(|id| id.to_string()))),
-            ("com.docker.swarm.service.id", id(task.service_id.map(|id| id.to_string()))),
-            ("com.docker.swarm.task.id", task.id.to_string()),
-        ];
-        sources.push(logs::LogSource { container, attributes: attributes.into() });
-    }
-    let warning = (!missing.is_empty()).then(|| {
-        let reasons = missing.join(", ");
-        format!("warning: incomplete log stream. some logs could not be retrieved for the following reasons: {reasons}")
-    });
-    logs::answer(&daemon.containers, sources, wish, (framing, version), warning)
+/// How what tasks of this kind write is sent.
+pub(super) fn framing(spec: &TaskSpec) -> Framing {
+    let has_terminal = spec.container().is_some_and(|container| container.tty);
+    if has_terminal { Framing::Raw } else { Framing::Multiplexed }
 }

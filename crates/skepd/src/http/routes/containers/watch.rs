@@ -1,7 +1,5 @@
 //! What containers write, use and run: logs, stats, processes.
 
-use std::collections::BTreeMap;
-
 use api::stats;
 use axum::extract::{Path, State};
 use futures_util::stream::{self, unfold};
@@ -11,7 +9,7 @@ use runtime::stats::{BlockStats, CpuStats, MemoryStats, NetworkStats, Stats};
 
 use super::attach;
 use crate::http::error::Answer;
-use crate::http::logs::{self, LogSource, Wish};
+use crate::http::logs::{self, Wish};
 use crate::http::request::{Query, Spoken};
 use crate::http::routes::Shared;
 use crate::http::{respond, stream as streams};
@@ -28,8 +26,7 @@ pub(super) async fn logs(
     let container = daemon.containers.resolve(&id)?;
     let wish = Wish::of(&query)?;
     let framing = attach::framing(daemon.containers.inspect(container)?.description.terminal);
-    let source = LogSource { container, attributes: BTreeMap::new() };
-    logs::answer(&daemon.containers, vec![source], wish, (framing, version), None)
+    logs::answer(&daemon.containers, container, wish, (framing, version))
 }
 
 pub(super) async fn top(State(daemon): Shared, Path(id): Path<String>) -> Answer {
