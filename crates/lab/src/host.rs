@@ -1,12 +1,13 @@
 //! A host: a machine, its cable, its daemon, and the two command lines to speak with it.
 
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::command::output;
+use crate::command::{output, shown};
 use crate::daemon::{Daemon, Make, skep};
 use crate::machine::Machine;
 use crate::patience::until;
@@ -97,7 +98,7 @@ impl Host {
     ///
     /// # Errors
     /// If it fails; with what it said.
-    pub fn docker(&self, words: &[&str]) -> Result<String> {
+    pub fn docker<W: AsRef<OsStr>>(&self, words: &[W]) -> Result<String> {
         self.said(output(self.speak(Command::new("docker")).args(words)))
     }
 
@@ -105,7 +106,7 @@ impl Host {
     ///
     /// # Errors
     /// If it fails; with what it said.
-    pub fn skep(&self, words: &[&str]) -> Result<String> {
+    pub fn skep<W: AsRef<OsStr>>(&self, words: &[W]) -> Result<String> {
         self.said(output(self.speak(skep()?).args(words)))
     }
 
@@ -113,12 +114,12 @@ impl Host {
     ///
     /// # Errors
     /// If it succeeds.
-    pub fn refused(&self, words: &[&str]) -> Result<String> {
-        let doing = || format!("docker {} on {}", words.join(" "), self.name);
-        let Output { status, stderr, .. } =
-            self.speak(Command::new("docker")).args(words).output().map_err(Trouble::io(doing()))?;
+    pub fn refused<W: AsRef<OsStr>>(&self, words: &[W]) -> Result<String> {
+        let mut command = self.speak(Command::new("docker"));
+        let doing = format!("{} on {}", shown(command.args(words)), self.name);
+        let Output { status, stderr, .. } = command.output().map_err(Trouble::io(doing.as_str()))?;
         let said = String::from_utf8_lossy(&stderr).trim().to_owned();
-        if status.success() { Err(Trouble::new(doing(), "it should have been refused")) } else { Ok(said) }
+        if status.success() { Err(Trouble::new(doing, "it should have been refused")) } else { Ok(said) }
     }
 
     /// What the API answers to a GET of this path, as in `/nodes`.

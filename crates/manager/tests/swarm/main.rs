@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod stage;
-mod stock;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
