@@ -1,25 +1,40 @@
 //! Puts a question to whoever leads, and waits for the answer.
 //!
 //! In: what users and nodes want. Out: what the leader answers, within [`REQUEST_TIMEOUT`]; or that there is none, so
-//! that the asker may try again elsewhere or later. Only this manager's leader is asked. The other end of this door
-//! is [`crate::desk::Desk`].
+//! that the asker may try again later. Requests go to the leader wherever it is. What nodes say in their sessions is
+//! only for a leader on this manager, whose end of this door is [`crate::desk::Desk`]; for others it is forwarded as
+//! it comes (`services::forward`).
 
-use control::leader::{Answer, Request, Tell};
-use host::clock;
+use std::error::Error;
+use std::sync::Arc;
+
+use control::leader::{Answer, Request, Tell, seen_in};
 use model::limits::REQUEST_TIMEOUT;
 use model::node::NodeDescription;
 use model::{Duration, NodeId, Refusal, RefusalKind, SessionId, TaskId, TaskStatus, VolumeId};
+use store::State;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
+use tonic::Status;
+use wire::refusal_of;
 
 use crate::log::writer::Room;
+use crate::manager::Group;
+use crate::remote;
 use crate::replica::Leadership;
+use crate::route::{Elsewhere, Place, Route};
 
 /// Where the answer to one question goes.
 pub type Reply = oneshot::Sender<Result<Answer, Refusal>>;
 
 /// Questions that wait for the leader; whoever brings one more waits too.
 const QUESTIONS_MAX: usize = model::limits::REQUESTS_WAITING_MAX;
+/// What a manager says that does not lead.
+const ELSEWHERE: &str = "this manager does not lead the swarm; ask the one that does";
+/// The pause after a leader that could not be reached, unless another is found meanwhile.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// How long this manager's book may take to hold what a leader elsewhere has answered.
+const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 
 /// What can be put to the leader.
 #[derive(Debug)]
@@ -85,52 +100,78 @@ pub struct Listening {
 #[derive(Clone, Debug)]
 pub struct Ask {
     questions: mpsc::Sender<Question>,
-    leadership: watch::Receiver<Leadership>,
+    route: Route,
     room: watch::Receiver<Room>,
-    /// How long nobody may lead before it is said so.
-    patience: Duration,
+    replica: Group,
+    book: watch::Receiver<Arc<State>>,
 }
 
 impl Ask {
     /// A way to a leader who always leads, and the end where its questions come out.
     pub fn new() -> (Self, mpsc::Receiver<Question>) {
         let leadership = watch::Sender::new(Leadership::Here).subscribe();
-        Self::led(leadership, watch::Sender::default().subscribe(), Duration::ZERO)
+        let tls = watch::Sender::new(pki::trust::unverified_client()).subscribe();
+        let members = watch::Sender::default().subscribe();
+        let route = Route::new(leadership, members, tls, Duration::ZERO);
+        let replica = Group::of(mpsc::channel(1).0);
+        Self::led(route, watch::Sender::default().subscribe(), replica, watch::Sender::default().subscribe())
     }
 
-    /// A way to a leader while it leads, and the end where its questions come out. Nobody may lead for as long as
-    /// `patience` before it is said so.
+    /// A way to whoever leads, and the end where questions for this manager's leader come out. `replica` and `book`
+    /// are this manager's own: what a leader elsewhere has done is waited for in them.
     pub(crate) fn led(
-        leadership: watch::Receiver<Leadership>,
+        route: Route,
         room: watch::Receiver<Room>,
-        patience: Duration,
+        replica: Group,
+        book: watch::Receiver<Arc<State>>,
     ) -> (Self, mpsc::Receiver<Question>) {
         let (questions, receiver) = mpsc::channel(QUESTIONS_MAX);
-        (Self { questions, leadership, room, patience }, receiver)
+        (Self { questions, route, room, replica, book }, receiver)
     }
 
     /// Who leads, now and whenever it changes.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
-        self.leadership.clone()
+        self.route.leadership()
     }
 
-    /// Asks for a change of the swarm. The answer comes when it is committed.
+    /// Asks for a change of the swarm. The answer comes when it is committed, and in this manager's book.
     ///
     /// # Errors
     /// If the leader says no, or there is none.
     pub async fn request(&self, request: Request) -> Result<Answer, Refusal> {
-        let mut room = self.room();
-        tokio::select! {
-            biased;
-            Ok(_) = room.wait_for(|room| *room == Room::None) => Err(disk_full()),
-            answer = self.put(|reply| Question::Request(request, reply)) => answer,
-        }
+        in_time(async {
+            loop {
+                let leader = match self.route.find().await? {
+                    Place::Here => return self.request_here(request).await,
+                    Place::There(leader) => leader,
+                };
+                let id = leader.leader;
+                match self.request_there(leader, request.clone()).await {
+                    Attempt::Answered(answer) => return answer,
+                    // Most likely it has fallen, and the others notice soon.
+                    Attempt::Unheard => drop(timeout(RETRY_PAUSE, self.route.lost(id)).await),
+                }
+            }
+        })
+        .await
+    }
+
+    /// As [`Ask::request`], but only of a leader on this manager: for those who looked for it here.
+    ///
+    /// # Errors
+    /// If the leader says no, or is not here.
+    pub(crate) async fn request_of_this(&self, request: Request) -> Result<Answer, Refusal> {
+        in_time(async {
+            self.lead().await?;
+            self.request_here(request).await
+        })
+        .await
     }
 
     /// Opens a node's session.
     ///
     /// # Errors
-    /// If the leader says no, or there is none.
+    /// If the leader says no, or is not here.
     pub async fn open(&self, opening: Opening) -> Result<SessionId, Refusal> {
         match self.put(|reply| Question::Open(Box::new(opening), reply)).await? {
             Answer::Session(session) => Ok(session),
@@ -141,16 +182,16 @@ impl Ask {
     /// Wants a node to be told its assignments.
     ///
     /// # Errors
-    /// If there is no leader.
+    /// If the leader is not here.
     pub async fn listen(&self, listening: Listening) -> Result<(), Refusal> {
-        self.find_leader().await?;
+        self.lead().await?;
         self.questions.send(Question::Listen(listening)).await.map_err(|_| Refusal::no_leader())
     }
 
     /// Says that a node lives; the answer is when it shall say so again.
     ///
     /// # Errors
-    /// If the leader says no, or there is none.
+    /// If the leader says no, or is not here.
     pub async fn heartbeat(&self, node: NodeId, session: SessionId) -> Result<Duration, Refusal> {
         match self.put(|reply| Question::Heartbeat(node, session, reply)).await? {
             Answer::Heartbeat(period) => Ok(period),
@@ -161,7 +202,7 @@ impl Ask {
     /// Tells how far a node's tasks are. Ends when it is committed.
     ///
     /// # Errors
-    /// If the leader says no, or there is none.
+    /// If the leader says no, or is not here.
     pub async fn statuses(
         &self,
         node: NodeId,
@@ -174,7 +215,7 @@ impl Ask {
     /// Tells which volumes a node has let go. Ends when it is committed.
     ///
     /// # Errors
-    /// If the leader says no, or there is none.
+    /// If the leader says no, or is not here.
     pub async fn volumes(
         &self,
         node: NodeId,
@@ -194,36 +235,102 @@ impl Ask {
         self.room.clone()
     }
 
-    async fn put(&self, question: impl FnOnce(Reply) -> Question) -> Result<Answer, Refusal> {
-        let answered = async {
-            self.find_leader().await?;
-            let (reply, answer) = oneshot::channel();
-            self.questions.send(question(reply)).await.map_err(|_| Refusal::no_leader())?;
-            // A leader that falls drops its questions: what was asked may or may not have been done.
-            answer.await.unwrap_or_else(|_| Err(interrupted()))
-        };
-        timeout(REQUEST_TIMEOUT, answered).await.unwrap_or_else(|_| Err(timed_out()))
+    /// The way to whoever leads.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
     }
 
-    /// Returns when this manager leads. A moment without a leader is normal; more is not.
-    async fn find_leader(&self) -> Result<(), Refusal> {
-        let mut leadership = self.leadership.clone();
-        loop {
-            let since = match *leadership.borrow_and_update() {
-                Leadership::Here => return Ok(()),
-                Leadership::There(_) => return Err(elsewhere()),
-                Leadership::Nobody(since) => since,
-            };
-            match timeout_at(clock::deadline(since + self.patience), leadership.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return Err(Refusal::no_leader()),
+    async fn put(&self, question: impl FnOnce(Reply) -> Question) -> Result<Answer, Refusal> {
+        in_time(async {
+            self.lead().await?;
+            self.put_here(question).await
+        })
+        .await
+    }
+
+    async fn request_here(&self, request: Request) -> Result<Answer, Refusal> {
+        let mut room = self.room();
+        tokio::select! {
+            biased;
+            Ok(_) = room.wait_for(|room| *room == Room::None) => Err(disk_full()),
+            answer = self.put_here(|reply| Question::Request(request, reply)) => answer,
+        }
+    }
+
+    async fn put_here(&self, question: impl FnOnce(Reply) -> Question) -> Result<Answer, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.send(question(reply)).await.map_err(|_| Refusal::no_leader())?;
+        // A leader that falls drops its questions: what was asked may or may not have been done.
+        answer.await.unwrap_or_else(|_| Err(interrupted()))
+    }
+
+    async fn request_there(&self, there: Elsewhere, request: Request) -> Attempt {
+        let Elsewhere { leader, channel } = there;
+        let answered = tokio::select! {
+            answered = remote::request(channel, request) => answered,
+            () = self.route.lost(leader) => return Attempt::Answered(Err(interrupted())),
+        };
+        match answered {
+            Ok(answer) => {
+                self.catch_up().await;
+                Attempt::Answered(Ok(seen_in(answer, &self.book.borrow())))
             }
+            Err(status) if was_unheard(&status) => Attempt::Unheard,
+            Err(status) => Attempt::Answered(Err(refusal_of(&status))),
+        }
+    }
+
+    /// Waits until everything is in this manager's book that was committed before. Not for ever: what was answered
+    /// is true, even if it is not seen here yet.
+    async fn catch_up(&self) {
+        let caught_up = async {
+            let index = self.replica.committed().await?;
+            let mut book = self.book.clone();
+            book.wait_for(|state| state.index >= index).await.ok().map(|_| ())
+        };
+        if timeout(CATCH_UP_MAX, caught_up).await.ok().flatten().is_none() {
+            tracing::info!("this manager's book is behind the leader's; what is shown may be old");
+        }
+    }
+
+    /// Returns when this manager leads.
+    async fn lead(&self) -> Result<(), Refusal> {
+        match self.route.find().await? {
+            Place::Here => Ok(()),
+            Place::There(_) => Err(elsewhere()),
         }
     }
 }
 
+/// What became of a request to a leader elsewhere.
+enum Attempt {
+    /// It was heard, or may have been.
+    Answered(Result<Answer, Refusal>),
+    /// It never got there, and may be tried again.
+    Unheard,
+}
+
+/// True if the call never left this machine, or went to one that leads no more.
+fn was_unheard(status: &Status) -> bool {
+    if status.message() == ELSEWHERE {
+        return true;
+    }
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+async fn in_time(answered: impl Future<Output = Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
+    timeout(REQUEST_TIMEOUT, answered).await.unwrap_or_else(|_| Err(timed_out()))
+}
+
 fn elsewhere() -> Refusal {
-    Refusal::new(RefusalKind::Unavailable, "this manager does not lead the swarm; ask the one that does")
+    Refusal::new(RefusalKind::Unavailable, ELSEWHERE)
 }
 
 fn interrupted() -> Refusal {

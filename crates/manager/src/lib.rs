@@ -4,15 +4,21 @@
 //! (`control`), which decides them while this manager leads. [`Ask`] puts questions to the leader, [`book`] shows what
 //! is committed, [`log`] keeps it on disk. Nothing here decides.
 
+mod anew;
 pub mod ask;
 pub mod book;
 pub mod desk;
+mod door;
+mod joining;
 pub mod keys;
 mod leader;
 pub mod log;
 mod manager;
 pub mod members;
+mod registrar;
+mod remote;
 mod replica;
+mod route;
 pub mod services;
 mod signer;
 #[cfg(test)]
@@ -21,7 +27,10 @@ mod tests;
 pub mod transport;
 
 pub use ask::Ask;
-pub use manager::{Failure, Group, Manager, ManagerConfig, StartError};
+pub use door::Door;
+pub use joining::join;
+pub use manager::{Beginning, Failure, Group, Manager, ManagerConfig, Pace, StartError};
 pub use members::{Members, Reachability};
+pub use registrar::Admission;
 pub use replica::Leadership;
 pub use services::Services;

@@ -1,31 +1,38 @@
 //! A manager: its log, its book, its place in the group, and the leader while it leads.
 //!
-//! In: where its state is, who it is, and for the first manager what the swarm begins with. Out: a way to ask, a way
-//! to read, a way to the group. It opens no ports: services and transport use these ways.
+//! In: where its state is, who it is, and with what it begins. Out: a way to ask, a way to read, a way to the group,
+//! services for other nodes. It opens no ports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use control::leader::{Founding, Input, Leader, Output, Request};
 use host::clock;
 use host::shutdown::Shutdown;
-use model::{Chance, Duration, Machine, NodeId, Refusal, Timestamp};
+use model::{Chance, ClusterId, Duration, Machine, NodeId, Refusal, Timestamp};
 use raft::{
-    ConfChange, ConfChangeKind, Config, Persist, Position, Refused, Replica, ReplicaId, SnapshotOutcome,
-    Stored,
+    ConfChange, ConfChangeKind, Config, Index, Persist, Position, Refused, Replica, ReplicaId, Snapshot,
+    SnapshotOutcome, Stored,
 };
+use rustls::ClientConfig;
 use store::State;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use wire::{Malformed, Member};
 
+use crate::anew;
 use crate::ask::Ask;
 use crate::book::{Book, Reader};
 use crate::leader::LeaderPump;
 use crate::log::seal::Keys;
-use crate::log::writer::Writer;
+use crate::log::writer::{Room, Writer};
 use crate::log::{Log, LogError};
-use crate::members::{GroupView, Reachability};
+use crate::members::{GroupView, Members, Reachability};
+use crate::registrar::Registrar;
 use crate::replica::{Leadership, Order, ReplicaPump, Ways};
+use crate::route::Route;
+use crate::services::{LogBroker, Services};
+use crate::transport::Incoming;
 
 /// What a manager must know to start.
 #[derive(Debug)]
@@ -38,12 +45,48 @@ pub struct ManagerConfig {
     pub node_id: NodeId,
     /// Where other managers reach it, with port.
     pub addr: String,
+    /// Which swarm it belongs to.
+    pub cluster: ClusterId,
     /// The keys of its log.
     pub keys: Keys,
-    /// The unit of heartbeats and elections; a second in SwarmKit. All managers must have the same.
-    pub tick: Duration,
+    /// How soon it takes others for lost.
+    pub pace: Pace,
+    /// With what it calls other managers.
+    pub tls: watch::Receiver<Arc<ClientConfig>>,
     /// Takes the messages to other managers. What finds no room in it is lost, as messages may be.
     pub messages: mpsc::Sender<raft::Message>,
+}
+
+/// How soon managers take each other for lost. All managers of a swarm must have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The unit of the two below; a second in SwarmKit.
+    pub tick: Duration,
+    /// Ticks between heartbeats; at least 1.
+    pub heartbeat_ticks: u32,
+    /// Ticks without a leader until an election, up to twice as long by chance; more than between heartbeats.
+    pub election_ticks: u32,
+}
+
+impl Default for Pace {
+    /// A leader that falls is replaced within a second.
+    fn default() -> Self {
+        let Config { tick, heartbeat_ticks, election_ticks, .. } = Config::quick(0);
+        Self { tick, heartbeat_ticks, election_ticks }
+    }
+}
+
+/// With what a manager starts.
+#[derive(Debug)]
+pub enum Beginning {
+    /// What it has stored.
+    Resume,
+    /// A new swarm, which it founds unless that was done already.
+    Found(Box<Founding>),
+    /// A group that has taken it in: all members, as it was told.
+    Join(Vec<Member>),
+    /// What it has stored, in a group of its own: everyone else is lost.
+    Anew,
 }
 
 /// Why a manager does not start.
@@ -69,6 +112,10 @@ pub struct Manager {
     ask: Ask,
     reader: Reader,
     group: Group,
+    raft_id: ReplicaId,
+    cluster: ClusterId,
+    tls: watch::Receiver<Arc<ClientConfig>>,
+    registrar: Registrar,
     shutdown: Shutdown,
     failure: watch::Receiver<Option<Failure>>,
 }
@@ -110,78 +157,74 @@ pub struct Group {
 }
 
 impl Manager {
-    /// Starts a manager with what it has stored. With `found` it founds the swarm, unless that was done already, and
-    /// returns when it is done.
+    /// Starts a manager. A founder returns when its swarm is founded.
     ///
     /// # Errors
     /// If what is stored cannot be used, or the swarm cannot be founded.
-    pub async fn start(config: ManagerConfig, found: Option<Founding>) -> Result<Self, StartError> {
+    pub async fn start(config: ManagerConfig, beginning: Beginning) -> Result<Self, StartError> {
         let me = config.node_id;
         let make = move |state: &State, chance, now| Leader::new(state, me, chance, now);
-        Self::start_with(config, found, make).await
+        Self::start_with(config, beginning, make).await
     }
 
     /// As [`Manager::start`], with a leader of one's own choice.
     pub(crate) async fn start_with<M, F>(
         config: ManagerConfig,
-        found: Option<Founding>,
+        beginning: Beginning,
         make: F,
     ) -> Result<Self, StartError>
     where
         M: Machine<Input = Input, Output = Output> + Send + 'static,
         F: Fn(&State, Chance, Timestamp) -> M + Send + 'static,
     {
-        let ManagerConfig { state_dir, raft_id, node_id, addr, keys, tick, messages } = config;
-        let founder = found.is_some().then_some(Member { raft_id, node_id, addr });
-        let opened = tokio::task::spawn_blocking(move || open(&state_dir, keys, founder));
+        let ManagerConfig { state_dir, raft_id, node_id, addr, cluster, keys, pace, tls, messages } = config;
+        let me = Member { raft_id, node_id, addr };
+        let first = match &beginning {
+            Beginning::Resume | Beginning::Join(_) => None,
+            Beginning::Found(_) => Some((First::Founder, me)),
+            Beginning::Anew => Some((First::Survivor, me)),
+        };
+        let opened = tokio::task::spawn_blocking(move || open(&state_dir, keys, first));
         let (log, stored) = opened.await.expect("opening the log does not panic")?;
         let is_new = stored == Stored::default();
-        let book = Book::open(stored.snapshot.as_ref()).map_err(StartError::Book)?;
-        let snapshot = stored.snapshot.as_ref();
-        let snapshot = snapshot.map_or(Position::default(), |s| Position { index: s.index, term: s.term });
-
+        let mut book = Book::open(stored.snapshot.as_ref()).map_err(StartError::Book)?;
+        if let Beginning::Join(members) = &beginning {
+            book.know(members.clone());
+        }
         let (orders, received_orders) = mpsc::channel(ORDERS_WAITING_MAX);
+        let group = Group::of(orders.clone());
         let (leader, news) = mpsc::unbounded_channel();
         let leadership = watch::Sender::new(Leadership::Nobody(clock::now()));
         let failure = watch::Sender::new(None);
-        let config = Config { tick, ..Config::new(raft_id) };
-        let patience = config.tick * config.election_ticks;
-        let replica = Replica::new(config, &stored, host::chance::chance()?, clock::now());
 
-        let done = orders.clone();
+        let reader = book.reader();
+        let patience = pace.tick * pace.election_ticks * ELECTIONS_UNTIL_LOST;
+        let route = Route::new(leadership.subscribe(), reader.members(), tls.clone(), patience);
         let room = watch::Sender::default();
-        let (ask, questions) = Ask::led(leadership.subscribe(), room.subscribe(), patience);
-        let watched = Alarm(failure.clone());
-        let writer = Writer::start(log, room, move |written| {
-            let _watched = &watched;
-            // If the pump has ended, nobody needs to know any more.
-            let _ = done.blocking_send(Order::Written(written));
-        })?;
-        let manager = Self {
-            ask,
-            reader: book.reader(),
-            group: Group { orders: orders.clone(), reachability: watch::Sender::default() },
-            shutdown: Shutdown::new(),
-            failure: failure.subscribe(),
-        };
-        let alarm = Alarm(failure.clone());
-        let ways = Ways { leader, messages, leadership, orders: orders.clone(), alarm };
+        let (ask, questions) = Ask::led(route, room.subscribe(), group.clone(), reader.watch());
+        let writer = start_writer(log, room, orders.clone(), Alarm(failure.clone()))?;
+        let (registrar, keeper) = Registrar::new(group.clone(), reader.members(), host::chance::chance()?);
+        let failed = failure.subscribe();
+        let shutdown = Shutdown::new();
+        let manager =
+            Self { ask, reader, group, raft_id, cluster, tls, registrar, shutdown, failure: failed };
+
         let stop = manager.shutdown.token().clone();
-        let pump = ReplicaPump::new(replica, book, writer, ways, snapshot);
+        let replica = Replica::new(pace.of(raft_id), &stored, host::chance::chance()?, clock::now());
+        let ways =
+            Ways { leader, messages, leadership, orders: orders.clone(), alarm: Alarm(failure.clone()) };
+        let pump = ReplicaPump::new(replica, book, writer, ways, snapshot_position(&stored));
         manager.shutdown.spawn(pump.run(received_orders, stop.clone()));
-        let view = GroupView {
-            own: raft_id,
-            members: manager.reader.members(),
-            reachability: manager.group.reachability.subscribe(),
-        };
-        let pump = LeaderPump::new(make, view, orders, host::chance::chance()?, Alarm(failure));
-        manager.shutdown.spawn(pump.run(questions, news, stop));
+        let pump =
+            LeaderPump::new(make, manager.group_view(), orders, host::chance::chance()?, Alarm(failure));
+        manager.shutdown.spawn(pump.run(questions, news, stop.clone()));
+        manager.shutdown.spawn(keeper.run(stop));
 
         if !is_new {
             manager.settle().await;
         }
-        if let Some(founding) = found {
-            let founded = manager.ask.request(Request::Found(Box::new(founding))).await;
+        if let Beginning::Found(founding) = beginning {
+            let founded = manager.ask.request(Request::Found(founding)).await;
             founded.map_err(StartError::Founding)?;
         }
         Ok(manager)
@@ -211,6 +254,45 @@ impl Manager {
         &self.group
     }
 
+    /// What other nodes may call on it.
+    pub fn services(&self, logs: LogBroker) -> Services {
+        let incoming = Incoming {
+            id: self.raft_id,
+            group: self.group.clone(),
+            members: self.reader.members(),
+            tls: self.tls.clone(),
+        };
+        Services {
+            ask: self.ask.clone(),
+            book: self.reader.watch(),
+            logs,
+            cluster: self.cluster,
+            incoming,
+            registrar: self.registrar.clone(),
+        }
+    }
+
+    /// Returns when the group has let this manager go: it hears so of another, or reads it in its own log. Never
+    /// otherwise.
+    pub async fn removed(&self) {
+        let mut reachability = self.group.reachability().subscribe();
+        let mut members = self.reader.members();
+        let is_removed = |members: &Arc<Members>| members.removed.contains(&self.raft_id);
+        tokio::select! {
+            Ok(_) = reachability.wait_for(|now| now.is_removed) => {}
+            Ok(_) = members.wait_for(is_removed) => {}
+            else => std::future::pending().await,
+        }
+    }
+
+    fn group_view(&self) -> GroupView {
+        GroupView {
+            own: self.raft_id,
+            members: self.reader.members(),
+            reachability: self.group.reachability().subscribe(),
+        }
+    }
+
     /// Returns when the manager can do no more. Never otherwise.
     pub async fn failure(&self) -> Failure {
         let mut failure = self.failure.clone();
@@ -235,14 +317,13 @@ impl Drop for Manager {
 }
 
 impl Group {
+    pub(crate) fn of(orders: mpsc::Sender<Order>) -> Self {
+        Self { orders, reachability: watch::Sender::default() }
+    }
+
     /// Who can be reached; whoever carries messages keeps it up to date.
     pub fn reachability(&self) -> &watch::Sender<Reachability> {
         &self.reachability
-    }
-
-    /// Says who is in the group, to a manager that joins and has nothing stored yet. What the log says counts more.
-    pub async fn know(&self, members: Vec<Member>) {
-        self.order(Order::Know(members)).await;
     }
 
     /// Hands over what another manager's replica says.
@@ -297,26 +378,81 @@ impl Group {
         done.await.unwrap_or(Err(Refused::NotLeader))
     }
 
+    /// How far the group has committed, at the moment of the question at least; `None` if nobody leads it.
+    pub(crate) async fn committed(&self) -> Option<Index> {
+        loop {
+            let (reply, answer) = oneshot::channel();
+            self.order(Order::Read(reply)).await;
+            // The question or its answer may be lost on the way.
+            match timeout(READ_PATIENCE, answer).await {
+                Ok(answered) => return answered.ok()?.ok(),
+                Err(_) => continue,
+            }
+        }
+    }
+
     async fn order(&self, order: Order) {
         // If the pump has ended, so has the manager, and its owner knows.
         let _ = self.orders.send(order).await;
     }
 }
 
-/// Opens the log; a founder who has none begins one.
-fn open(folder: &std::path::Path, keys: Keys, founder: Option<Member>) -> Result<(Log, Stored), LogError> {
-    let (mut log, stored) = Log::open(folder, keys)?;
-    match founder {
-        Some(member) if stored == Stored::default() => {
-            let stored = Stored::founding(member.raft_id, member.to_bytes().into());
-            let Stored { hard_state, entries, snapshot } = stored.clone();
-            log.persist(&Persist { number: 0, hard_state, snapshot, entries })?;
-            Ok((log, stored))
-        }
-        _ => Ok((log, stored)),
+impl Pace {
+    /// The replica's settings with this pace.
+    fn of(self, id: ReplicaId) -> Config {
+        let Self { tick, heartbeat_ticks, election_ticks } = self;
+        Config { tick, heartbeat_ticks, election_ticks, ..Config::quick(id) }
     }
 }
 
+/// Who writes the first entries of a log by himself.
+enum First {
+    /// One who has none yet, and begins one.
+    Founder,
+    /// One who goes on alone with his.
+    Survivor,
+}
+
+/// Opens the log, with first entries in it if it is this manager's to write them.
+fn open(folder: &Path, keys: Keys, first: Option<(First, Member)>) -> Result<(Log, Stored), LogError> {
+    let (mut log, mut stored) = Log::open(folder, keys)?;
+    let persist = match first {
+        Some((First::Founder, me)) if stored == Stored::default() => {
+            let Stored { hard_state, entries, snapshot } = Stored::founding(me.raft_id, me.to_bytes().into());
+            Persist { number: 0, hard_state, snapshot, entries }
+        }
+        Some((First::Survivor, me)) => anew::begin(&stored, &me),
+        _ => return Ok((log, stored)),
+    };
+    log.persist(&persist)?;
+    stored.hard_state = persist.hard_state;
+    stored.entries.extend(persist.entries);
+    Ok((log, stored))
+}
+
+/// Starts the log's thread; what it has written comes back as orders.
+fn start_writer(
+    log: Log,
+    room: watch::Sender<Room>,
+    orders: mpsc::Sender<Order>,
+    alarm: Alarm,
+) -> std::io::Result<Writer> {
+    Writer::start(log, room, move |written| {
+        let _watched = &alarm;
+        // If the pump has ended, nobody needs to know any more.
+        let _ = orders.blocking_send(Order::Written(written));
+    })
+}
+
+fn snapshot_position(stored: &Stored) -> Position {
+    let position = |snapshot: &Snapshot| Position { index: snapshot.index, term: snapshot.term };
+    stored.snapshot.as_ref().map_or(Position::default(), position)
+}
+
+/// So many election timeouts without a leader mean that too few managers are there; until then a request waits.
+const ELECTIONS_UNTIL_LOST: u32 = 5;
+/// How long to wait for an answer of the leader before it is asked again.
+const READ_PATIENCE: Duration = Duration::from_millis(300);
 /// Orders that may wait for the replica's pump.
 const ORDERS_WAITING_MAX: usize = 4_096;
 /// How long to wait for a leader at the start. A group of one takes a few milliseconds.

@@ -50,6 +50,14 @@ impl Members {
         }
     }
 
+    /// Whether enough members are left that can be reached, without this one.
+    pub(crate) fn can_spare(&self, id: ReplicaId, unreachable: &BTreeSet<ReplicaId>) -> bool {
+        let others = self.present.keys().filter(|other| **other != id);
+        let (left, reachable) =
+            others.fold((0, 0), |(all, there), other| (all + 1, there + usize::from(!unreachable.contains(other))));
+        reachable > left / 2
+    }
+
     /// The member that is this node, if it is one.
     pub fn of_node(&self, node: NodeId) -> Option<&Member> {
         self.present.values().find(|member| member.node_id == node)
@@ -108,13 +116,11 @@ impl GroupView {
         let members = self.members.borrow();
         let unreachable = &self.reachability.borrow().unreachable;
         let id = members.of_node(node)?.raft_id;
-        let mut reachable =
-            members.present.keys().filter(|other| **other != id && !unreachable.contains(other));
         if id == self.own {
-            return reachable.next().map(|successor| Order::TransferLeader(*successor));
+            let mut others = members.present.keys().filter(|other| **other != id && !unreachable.contains(other));
+            return others.next().map(|successor| Order::TransferLeader(*successor));
         }
-        let left = members.present.len() - 1;
-        (reachable.count() > left / 2).then(|| Order::remove(id))
+        members.can_spare(id, unreachable).then(|| Order::remove(id))
     }
 }
 

@@ -17,7 +17,6 @@ use raft::{
 use store::{Change, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use wire::Member;
 
 use crate::book::{self, Book};
 use crate::log::seal::Keys;
@@ -34,8 +33,6 @@ pub(crate) enum Order {
         /// What changes.
         changes: Vec<Change>,
     },
-    /// Who is in the group, as far as the log does not say it.
-    Know(Vec<Member>),
     /// Another manager's replica says something.
     Hear(raft::Message),
     /// Change the group.
@@ -45,6 +42,8 @@ pub(crate) enum Order {
         /// Told once it is applied, or why not.
         reply: oneshot::Sender<Result<(), Refused>>,
     },
+    /// Tell how far the group had committed when this was asked.
+    Read(oneshot::Sender<Result<Index, Refused>>),
     /// Hand leadership to this replica.
     TransferLeader(ReplicaId),
     /// A message could not be delivered.
@@ -131,6 +130,7 @@ pub(crate) struct ReplicaPump {
     ways: Ways,
     proposals: Proposals,
     changes: BTreeMap<Ticket, oneshot::Sender<Result<(), Refused>>>,
+    reads: BTreeMap<Ticket, oneshot::Sender<Result<Index, Refused>>>,
     next_ticket: Ticket,
     /// The last entry applied, and the group as of it.
     applied: (Position, Arc<ConfState>),
@@ -178,6 +178,7 @@ impl ReplicaPump {
             ways,
             proposals: Proposals::default(),
             changes: BTreeMap::new(),
+            reads: BTreeMap::new(),
             next_ticket: 1,
             applied,
             snapshots: Snapshots { last: snapshot.index, is_under_way: false },
@@ -208,13 +209,13 @@ impl ReplicaPump {
     fn obey(&mut self, order: Order) -> Result<(), Ended> {
         match order {
             Order::Propose { proposal, changes } => self.propose(proposal, changes),
-            Order::Know(members) => self.book.know(members),
             Order::Hear(message) => self.tell(Input::Message(message)),
             Order::Change { change, reply } => {
                 let ticket = self.ticket();
                 self.changes.insert(ticket, reply);
                 self.tell(Input::Membership { ticket, change });
             }
+            Order::Read(reply) => self.read(reply),
             Order::TransferLeader(to) => self.tell(Input::TransferLeader(to)),
             Order::Unreachable(id) => self.tell(Input::Unreachable(id)),
             Order::SnapshotSent(to, outcome) => self.tell(Input::SnapshotSent { to, outcome }),
@@ -255,6 +256,22 @@ impl ReplicaPump {
         }
     }
 
+    /// Asks how far the group has committed. A question or answer that was lost on its way is forgotten when nobody
+    /// waits for it any more.
+    fn read(&mut self, reply: oneshot::Sender<Result<Index, Refused>>) {
+        self.reads.retain(|_, reply| !reply.is_closed());
+        let ticket = self.ticket();
+        self.reads.insert(ticket, reply);
+        self.tell(Input::Read { ticket });
+    }
+
+    fn readable(&mut self, ticket: Ticket, index: Index) {
+        if let Some(reply) = self.reads.remove(&ticket) {
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(index));
+        }
+    }
+
     fn ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         self.next_ticket
@@ -271,7 +288,7 @@ impl ReplicaPump {
                 Output::Lead(lead) => self.led_by(lead),
                 Output::Accepted { ticket, at } => self.accepted(ticket, at),
                 Output::Refused { ticket, why } => self.refused(ticket, why),
-                Output::Readable { .. } => {} // Nobody asks: all reads are of the book.
+                Output::Readable { ticket, index } => self.readable(ticket, index),
                 Output::SnapshotWanted => self.make_snapshot(Purpose::Follower),
             }
         }
@@ -365,6 +382,8 @@ impl ReplicaPump {
     fn refused(&mut self, ticket: Ticket, why: Refused) {
         if let Some(reply) = self.changes.remove(&ticket) {
             // Whoever asked may have gone.
+            let _ = reply.send(Err(why));
+        } else if let Some(reply) = self.reads.remove(&ticket) {
             let _ = reply.send(Err(why));
         } else if self.proposals.offered.remove(&ticket).is_some() {
             tracing::info!(%why, "a proposal was refused");

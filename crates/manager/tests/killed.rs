@@ -13,8 +13,8 @@ use model::cluster::{RaftConfig, RootCa};
 use model::node::{Certificate, Membership, NodeRole, NodeStatus};
 use model::{Annotations, Chance, Cluster, ClusterId, ClusterSpec, ConfigSpec, Meta, Node, NodeId, NodeSpec};
 use skep_manager::log::seal::{DataKey, Keys};
-use skep_manager::{Manager, ManagerConfig};
-use tokio::sync::mpsc;
+use skep_manager::{Beginning, Manager, ManagerConfig, Pace};
+use tokio::sync::{mpsc, watch};
 
 /// What the killed one says for each config that it was told is created.
 const CREATED: &str = "created ";
@@ -67,11 +67,13 @@ async fn manager(folder: &Path) -> Manager {
         raft_id: 1,
         node_id: node_id(),
         addr: "127.0.0.1:2377".to_owned(),
+        cluster: ClusterId::random(&mut Chance::from_number(1)),
         keys: Keys::only(DataKey::new([7; 32])),
-        tick: Duration::from_secs(1),
+        pace: Pace { tick: Duration::from_secs(1), ..Pace::default() },
+        tls: watch::Sender::new(pki::trust::unverified_client()).subscribe(),
         messages: mpsc::channel(1).0,
     };
-    Manager::start(config, Some(founding())).await.unwrap()
+    Manager::start(config, Beginning::Found(Box::new(founding()))).await.unwrap()
 }
 
 /// Creates configs in the folder it runs in, as fast as it can, and says so, until it is killed.

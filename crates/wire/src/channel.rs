@@ -37,6 +37,8 @@ const ALIVE_PERIOD: Duration = Duration::from_secs(60);
 const END_MAX: Duration = Duration::from_millis(500);
 /// Connections that are ready and wait to be served.
 const READY_MAX: usize = 64;
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Handshakes at the same time; those beyond wait in the kernel's queue.
 const HANDSHAKES_MAX: usize = 256;
 /// How much may be on its way in one call and in all calls of a connection: a snapshot's chunk fits.
@@ -79,26 +81,30 @@ pub fn connect_lazily(
 }
 
 /// Serves calls until `stop` ends, then gives those under way a moment to end. What then still goes on are
-/// streams; they end with whatever feeds them.
+/// streams; they end with whatever feeds them. Each call is served by the routes of its moment: what a node answers
+/// changes with what it is.
 ///
 /// # Errors
 /// If the server itself fails; a bad connection is no reason.
 pub async fn serve(
     listener: TcpListener,
     tls: watch::Receiver<Arc<ServerConfig>>,
-    routes: Routes,
+    routes: watch::Receiver<Routes>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (ready, incoming) = mpsc::channel(READY_MAX);
     let mut accepting = JoinSet::new();
     accepting.spawn(accept(listener, tls, ready));
     let (stopping, stopped) = oneshot::channel::<()>();
+    let calls = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+        let mut routes = routes.borrow().clone();
+        tower::Service::call(&mut routes, request)
+    });
     let serving = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .http2_keepalive_interval(Some(ALIVE_PERIOD))
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(Incoming(incoming), async { drop(stopped.await) });
+        .serve_with_incoming_shutdown(calls, Incoming(incoming), async { drop(stopped.await) });
     let patience = async {
         stop.await;
         drop(stopping);
@@ -157,7 +163,7 @@ async fn accept(
                     handshakes.spawn(shake_hands(acceptor, stream, addr, ready.clone()));
                 }
                 // Out of descriptors, most likely: others must end first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = handshakes.join_next() => {}
             () = ready.closed() => return,

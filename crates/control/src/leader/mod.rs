@@ -30,6 +30,7 @@ pub use input::{
     SignRequest, Successor, Tell, Ticket,
 };
 pub use request::{Answer, Founding, Request, Rollback, Rotation};
+pub use requests::seen_in;
 pub use update::is_up_to_date;
 
 use std::collections::VecDeque;

@@ -78,7 +78,7 @@ impl node_ca_server::NodeCa for CertificateAuthority {
         request: Request<proto::IssueNodeCertificateRequest>,
     ) -> Result<Response<proto::IssueNodeCertificateResponse>, Status> {
         let question = self.question(request)?;
-        match self.ask.request(question).await.map_err(|refusal| status_of(&refusal))? {
+        match self.ask.request_of_this(question).await.map_err(|refusal| status_of(&refusal))? {
             Answer::Certificate(node) => Ok(Response::new(proto::IssueNodeCertificateResponse {
                 node_id: node.to_wire(),
                 node_membership: Membership::Accepted.to_wire(),

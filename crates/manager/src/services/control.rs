@@ -2,32 +2,18 @@
 //!
 //! Data of secrets and keys of the authority never leave by this door.
 
-use std::str::FromStr;
-use std::sync::Arc;
-
-use control::leader::{Answer, Request as Question, Rollback, Rotation};
-use model::{Annotations, Network, Refusal, Resource, Service, Task, Version, Volume};
-use pki::{JoinToken, UnlockKey};
-use store::{State, Stored, Table};
+use control::leader::{Answer, Request as Question, Rollback};
+use model::{Annotations, Resource, Service, Task, Volume};
 use tonic::{Request, Response, Status};
 use wire::proto::control_server;
-use wire::{Malformed, OnWire, proto, status_of};
+use wire::{OnWire, proto};
 
-use super::Book;
-use super::guard::{Guard, MANAGERS};
+use super::guard::MANAGERS;
 use super::lists::{Filters, accept_node, accept_service, accept_task, accept_volume, service_status};
+use super::lookup::{Control, confused, id, spec, version};
 use super::shown::{with_defaults, without_data, without_keys};
-use crate::ask::Ask;
 
 type Reply<T> = Result<Response<T>, Status>;
-
-/// The service.
-#[derive(Debug)]
-pub(super) struct Control {
-    guard: Guard,
-    ask: Ask,
-    book: Book,
-}
 
 #[tonic::async_trait]
 impl control_server::Control for Control {
@@ -525,86 +511,4 @@ impl control_server::Control for Control {
         self.ask(Question::RemoveVolume { id: id("volume", &volume_id)?, force }).await?;
         Ok(Response::new(proto::RemoveVolumeResponse {}))
     }
-}
-
-impl Control {
-    pub(super) fn new(guard: Guard, ask: Ask, book: Book) -> Self {
-        Self { guard, ask, book }
-    }
-
-    async fn ask(&self, question: Question) -> Result<Answer, Status> {
-        self.ask.request(question).await.map_err(|refusal| status_of(&refusal))
-    }
-
-    fn find<T>(&self, what: &str, text: &str, table: fn(&State) -> &Table<T>) -> Result<Arc<T>, Status>
-    where
-        T: Stored<Id: FromStr>,
-    {
-        let id = id(what, text)?;
-        table(&self.book.borrow()).get(id).cloned().ok_or_else(|| not_found(what, text))
-    }
-
-    /// By id, or else by name.
-    fn find_network(&self, name: &str, id: &str) -> Result<Arc<Network>, Status> {
-        if !id.is_empty() || name.is_empty() {
-            return self.find("network", id, |state| &state.networks);
-        }
-        let book = self.book.borrow();
-        book.networks.named(name).next().cloned().ok_or_else(|| not_found("network", name))
-    }
-
-    fn list<T: Stored, W>(
-        &self,
-        table: fn(&State) -> &Table<T>,
-        accept: impl Fn(&T) -> bool,
-        to_wire: impl Fn(&T) -> W,
-    ) -> Vec<W> {
-        let book = self.book.borrow().clone();
-        table(&book).iter().filter(|object| accept(object)).map(|object| to_wire(object)).collect()
-    }
-
-    /// Draws the words that are to be changed.
-    fn draw(&self, wished: proto::KeyRotation) -> Result<Rotation, Status> {
-        let proto::KeyRotation { worker_join_token, manager_join_token, manager_unlock_key } = wished;
-        let mut chance = host::chance::chance().map_err(|error| Status::internal(error.to_string()))?;
-        let cluster =
-            self.book.borrow().cluster().cloned().ok_or_else(|| status_of(&Refusal::no_leader()))?;
-        let mut token = || JoinToken::random(&cluster.root_ca.ca_cert, &mut chance).to_string();
-        let worker_token = worker_join_token.then(&mut token);
-        let manager_token = manager_join_token.then(&mut token);
-        let unlock_key = UnlockKey::random(&mut chance).as_bytes().to_vec();
-        Ok(Rotation {
-            worker_token,
-            manager_token,
-            unlock_key: Some(unlock_key),
-            rotate_unlock_key: manager_unlock_key,
-            authority: None,
-        })
-    }
-}
-
-fn id<T: FromStr>(what: &str, text: &str) -> Result<T, Status> {
-    if text.is_empty() {
-        return Err(Status::invalid_argument("invalid argument"));
-    }
-    text.parse().map_err(|_| not_found(what, text))
-}
-
-fn version(version: Option<proto::Version>) -> Result<Version, Status> {
-    let version = version.ok_or_else(|| Status::invalid_argument("invalid argument"))?;
-    Ok(Version::from_wire(version)?)
-}
-
-fn spec<W, T: OnWire<W>>(spec: Option<W>) -> Result<Box<T>, Status> {
-    let spec = spec.ok_or_else(|| Status::invalid_argument("invalid argument"))?;
-    T::from_wire(spec).map(Box::new).map_err(|malformed: Malformed| malformed.into())
-}
-
-fn not_found(what: &str, which: &str) -> Status {
-    status_of(&Refusal::not_found(what, which))
-}
-
-/// A leader that answers something else than was asked is broken.
-fn confused(answer: Answer) -> Status {
-    Status::internal(format!("the leader answered something else: {answer:?}"))
 }

@@ -31,7 +31,7 @@ impl resource_allocator_server::ResourceAllocator for ResourceAllocator {
         let proto::AttachNetworkRequest { config, container_id } = request.into_inner();
         let config = OnWire::from_wire(config.unwrap_or_default())?;
         let question = Question::AttachNetwork { node: caller.node, config, container_id };
-        match self.ask.request(question).await.map_err(|refusal| status_of(&refusal))? {
+        match self.ask.request_of_this(question).await.map_err(|refusal| status_of(&refusal))? {
             Answer::Attachment(task) => {
                 Ok(Response::new(proto::AttachNetworkResponse { attachment_id: task.to_wire() }))
             }
@@ -45,7 +45,7 @@ impl resource_allocator_server::ResourceAllocator for ResourceAllocator {
     ) -> Result<Response<proto::DetachNetworkResponse>, Status> {
         self.guard.allow(&request, NODES)?;
         let id = OnWire::from_wire(request.into_inner().attachment_id)?;
-        let done = self.ask.request(Question::DetachNetwork(id)).await;
+        let done = self.ask.request_of_this(Question::DetachNetwork(id)).await;
         done.map_err(|refusal| status_of(&refusal))?;
         Ok(Response::new(proto::DetachNetworkResponse {}))
     }

@@ -8,7 +8,7 @@ use control::leader::Request;
 use model::{Refusal, RefusalKind};
 
 use crate::log::writer::Room;
-use crate::{Failure, Manager};
+use crate::{Beginning, Failure, Manager};
 
 use super::clerk::Clerk;
 use super::{SmallDisk, config, create, manager, request};
@@ -41,7 +41,7 @@ async fn what_was_answered_survives_the_machine() {
         created.push(create(&first, &format!("config-{number}")).await);
     }
     let copy = fallen(folder.path());
-    let second = Manager::start_with(config(copy.path()), None, Clerk::new).await.unwrap();
+    let second = Manager::start_with(config(copy.path()), Beginning::Resume, Clerk::new).await.unwrap();
     let state = second.book().state();
     for config in created {
         assert_eq!(state.configs.get(config.id), Some(&config));

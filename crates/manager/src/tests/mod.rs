@@ -12,13 +12,13 @@ use control::leader::{Answer, Founding, Request};
 use model::cluster::{RaftConfig, RootCa};
 use model::node::{Certificate, NodeRole, NodeStatus};
 use model::{
-    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Config, ConfigSpec, Duration, Meta, Node, NodeId,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Config, ConfigSpec, Meta, Node, NodeId,
     NodeSpec,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::log::seal::{DataKey, Keys};
-use crate::{Manager, ManagerConfig};
+use crate::{Beginning, Manager, ManagerConfig, Pace};
 use clerk::Clerk;
 
 /// A swarm that stores a snapshot after every 20 entries.
@@ -57,7 +57,7 @@ pub(crate) fn founding() -> Founding {
 
 /// A manager with its log in this folder, which has founded its group.
 async fn manager(folder: &Path) -> Manager {
-    Manager::start_with(config(folder), Some(founding()), Clerk::new).await.unwrap()
+    Manager::start_with(config(folder), Beginning::Found(Box::new(founding())), Clerk::new).await.unwrap()
 }
 
 fn config(folder: &Path) -> ManagerConfig {
@@ -67,10 +67,17 @@ fn config(folder: &Path) -> ManagerConfig {
         raft_id: 9,
         node_id: NodeId::random(&mut Chance::from_number(5)),
         addr: "127.0.0.1:2377".to_owned(),
+        cluster: founding().cluster.id,
         keys: Keys::only(DataKey::new([3; 32])),
-        tick: Duration::from_millis(100),
+        pace: Pace::default(),
+        tls: nobodys_tls(),
         messages,
     }
+}
+
+/// For those who call nobody.
+fn nobodys_tls() -> watch::Receiver<Arc<rustls::ClientConfig>> {
+    watch::Sender::new(pki::trust::unverified_client()).subscribe()
 }
 
 pub(crate) async fn create(manager: &Manager, name: &str) -> Arc<Config> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use control::leader::Founding;
 use model::{Chance, Config, Duration, NodeId};
 use prost::Message as _;
 use raft::{Body, ConfChangeKind, ReplicaId, SnapshotOutcome};
@@ -15,9 +14,9 @@ use tokio::time::timeout;
 use wire::{Member, OnWire, raftpb};
 
 use super::clerk::Clerk;
-use super::{create, founding};
+use super::{create, founding, nobodys_tls};
 use crate::log::seal::{DataKey, Keys};
-use crate::{Group, Leadership, Manager, ManagerConfig};
+use crate::{Beginning, Group, Leadership, Manager, ManagerConfig, Pace};
 
 /// Managers and the wires between them.
 struct Managers {
@@ -37,14 +36,14 @@ impl Managers {
         wires.spawn(carry(messages, switches));
         let mut managers =
             Self { folders: BTreeMap::new(), running: BTreeMap::new(), sent, switchboard, _wires: wires };
-        managers.start(1, Some(founding())).await;
+        managers.start(1, Beginning::Found(Box::new(founding()))).await;
         managers
     }
 
-    async fn start(&mut self, id: ReplicaId, found: Option<Founding>) {
+    async fn start(&mut self, id: ReplicaId, beginning: Beginning) {
         let folder = self.folders.entry(id).or_insert_with(|| tempfile::tempdir().unwrap());
         let config = config(id, folder.path(), self.sent.clone());
-        let manager = Manager::start_with(config, found, Clerk::new).await.unwrap();
+        let manager = Manager::start_with(config, beginning, Clerk::new).await.unwrap();
         self.switchboard.send((id, Some(manager.group().clone()))).await.unwrap();
         self.running.insert(id, manager);
     }
@@ -56,7 +55,7 @@ impl Managers {
 
     /// Starts a manager and adds it to the group.
     async fn join(&mut self, id: ReplicaId) {
-        self.start(id, None).await;
+        self.start(id, Beginning::Resume).await;
         let leader = self.leader().await;
         self.running[&leader].group().put_member(&member(id), ConfChangeKind::Add).await.unwrap();
     }
@@ -87,8 +86,18 @@ impl Managers {
 fn config(id: ReplicaId, folder: &Path, messages: mpsc::Sender<raft::Message>) -> ManagerConfig {
     let Member { raft_id, node_id, addr } = member(id);
     let keys = Keys::only(DataKey::new([3; 32]));
-    let (state_dir, tick) = (folder.to_owned(), Duration::from_millis(20));
-    ManagerConfig { state_dir, raft_id, node_id, addr, keys, tick, messages }
+    let pace = Pace { tick: Duration::from_millis(20), heartbeat_ticks: 1, election_ticks: 10 };
+    ManagerConfig {
+        state_dir: folder.to_owned(),
+        raft_id,
+        node_id,
+        addr,
+        cluster: founding().cluster.id,
+        keys,
+        pace,
+        tls: nobodys_tls(),
+        messages,
+    }
 }
 
 fn member(id: ReplicaId) -> Member {
@@ -160,7 +169,7 @@ async fn another_leads_when_one_falls_and_it_catches_up_later() {
     let leader = managers.leader().await;
     assert_ne!(leader, 1);
     let meanwhile = create(&managers.running[&leader], "meanwhile").await;
-    managers.start(1, None).await;
+    managers.start(1, Beginning::Resume).await;
     managers.until_all_know(&meanwhile).await;
     managers.until_all_know(&before).await;
 }
@@ -176,7 +185,7 @@ async fn leadership_is_handed_over_and_the_old_leader_says_so() {
     let mut leadership = managers.running[&1].ask().leadership();
     let moved = leadership.wait_for(|leadership| *leadership == Leadership::There(3));
     timeout(PATIENCE, moved).await.unwrap().unwrap();
-    let refusal = managers.running[&1].ask().request(super::request("two")).await.unwrap_err();
+    let refusal = managers.running[&1].ask().request_of_this(super::request("two")).await.unwrap_err();
     assert_eq!(refusal.kind, model::RefusalKind::Unavailable);
     let two = create(&managers.running[&3], "two").await;
     managers.until_all_know(&two).await;

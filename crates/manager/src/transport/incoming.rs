@@ -85,19 +85,40 @@ impl Incoming {
         let Body::Vote { ballot: Ballot::Real, .. } = message.body else { return true };
         let addr = self.members.borrow().present.get(&message.from).map(|member| member.addr.clone());
         match addr {
-            Some(addr) => timeout(HEALTH_TIMEOUT, self.is_well(&addr)).await.unwrap_or(false),
+            Some(addr) => timeout(HEALTH_TIMEOUT, self.is_well(&addr)).await.is_ok_and(|well| well.is_ok()),
             None => false,
         }
     }
 
-    /// Whether a manager answers at this address.
-    async fn is_well(&self, addr: &str) -> bool {
-        let tls = Arc::clone(&self.tls.borrow());
-        let Ok(channel) = connect(addr, MANAGER_NAME, tls).await else { return false };
-        let request = HealthCheckRequest { service: "Raft".to_owned() };
-        let answer = HealthClient::new(channel).check(request).await;
-        answer.is_ok_and(|answer| answer.get_ref().status == i32::from(ServingStatus::Serving))
+    /// Calls a manager back that wants to come, where it says that it lives.
+    ///
+    /// # Errors
+    /// If it does not answer there, and why.
+    pub(crate) async fn call_back(&self, addr: &str) -> Result<(), Status> {
+        let late = |_| Status::deadline_exceeded("context deadline exceeded");
+        timeout(CALL_BACK_TIMEOUT, self.is_well(addr)).await.map_err(late)?
     }
+
+    /// Whether a manager answers at this address.
+    async fn is_well(&self, addr: &str) -> Result<(), Status> {
+        let tls = Arc::clone(&self.tls.borrow());
+        let channel = connect(addr, MANAGER_NAME, tls).await.map_err(|error| unreachable(addr, &error))?;
+        let request = HealthCheckRequest { service: "Raft".to_owned() };
+        let answer = HealthClient::new(channel).check(request).await?;
+        match answer.get_ref().status == i32::from(ServingStatus::Serving) {
+            true => Ok(()),
+            false => Err(Status::unavailable("the manager does not serve")),
+        }
+    }
+}
+
+/// That nobody answers, with the reason that the system gives.
+fn unreachable(addr: &str, error: &dyn std::error::Error) -> Status {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    Status::unavailable(format!("connection error: dialing {addr}: {last}"))
 }
 
 /// Puts the next chunk of a snapshot behind what is there.
@@ -116,6 +137,8 @@ pub(super) fn append(whole: &mut raftpb::Message, chunk: raftpb::Message) -> Res
     Ok(())
 }
 
+/// How long a manager that wants to come may take to answer.
+const CALL_BACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a candidate may take to answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 /// No book is that large: whoever sends more wants to fill this machine's memory.

@@ -105,9 +105,9 @@ impl Shared {
 
     /// Carries the messages for one manager, one after the other.
     async fn carry(mut self, addr: String, mut queue: mpsc::Receiver<Message>) {
-        let mut channel = self.connect(&addr);
+        let mut channel = None;
         while let Some(message) = queue.recv().await {
-            if self.tls.has_changed().unwrap_or(false) {
+            if channel.is_none() || self.tls.has_changed().unwrap_or(false) {
                 channel = self.connect(&addr);
             }
             let sent = match &channel {
@@ -120,6 +120,11 @@ impl Shared {
                     tracing::debug!(to = message.to, %addr, %status, "a message to another manager was lost");
                     self.judge(&status);
                     self.lost(&message).await;
+                    // What waits has become stale meanwhile, and a connection that was cut would take long to mend.
+                    while let Ok(message) = queue.try_recv() {
+                        self.lost(&message).await;
+                    }
+                    channel = None;
                 }
             }
         }

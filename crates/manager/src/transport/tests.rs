@@ -29,7 +29,7 @@ use super::{Incoming, Outgoing};
 use crate::log::seal::{DataKey, Keys};
 use crate::tests::clerk::Clerk;
 use crate::tests::{create, founding};
-use crate::{Leadership, Manager, ManagerConfig};
+use crate::{Beginning, Leadership, Manager, ManagerConfig, Pace};
 
 /// A swarm's authority, which lets managers speak.
 struct Swarm {
@@ -114,16 +114,17 @@ impl Swarm {
             raft_id,
             node_id,
             addr: member.addr.clone(),
+            cluster: self.cluster,
             keys: Keys::only(DataKey::new([9; 32])),
-            tick: Duration::from_millis(50),
+            pace: Pace { tick: Duration::from_millis(50), heartbeat_ticks: 1, election_ticks: 10 },
+            tls: tls.clone(),
             messages,
         };
-        let found = peers.is_empty().then(founding);
-        let is_founder = found.is_some();
-        let manager = Manager::start_with(config, found, Clerk::new).await.unwrap();
-        if !is_founder {
-            manager.group().know(peers).await;
-        }
+        let beginning = match peers.is_empty() {
+            true => Beginning::Found(Box::new(founding())),
+            false => Beginning::Join(peers),
+        };
+        let manager = Manager::start_with(config, beginning, Clerk::new).await.unwrap();
         let (group, members) = (manager.group().clone(), manager.book().members());
         let door = Door(Incoming { id: raft_id, group: group.clone(), members: members.clone(), tls });
         let mut routes = Routes::builder();
@@ -134,7 +135,8 @@ impl Swarm {
         let (stopped, server) =
             (stop.clone(), watch::Sender::new(identity.server_tls().unwrap()).subscribe());
         tasks.spawn(async move {
-            let served = wire::channel::serve(listener, server, routes.routes(), stopped.cancelled_owned());
+            let routes = watch::Sender::new(routes.routes()).subscribe();
+            let served = wire::channel::serve(listener, server, routes, stopped.cancelled_owned());
             served.await.unwrap();
         });
         Node { manager, member, _folder: folder, stop, tasks }

@@ -18,11 +18,11 @@ use model::{
 use pki::{Authority, Identity, Issue, JoinToken, Key, Roots};
 use skep_manager::log::seal::{DataKey, Keys};
 use skep_manager::services::LogBroker;
-use skep_manager::{Manager, ManagerConfig, Services};
+use skep_manager::transport::Outgoing;
+use skep_manager::{Beginning, Door, Manager, ManagerConfig, Pace};
 use store::State;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tonic::transport::Channel;
 
 /// A manager that serves, and all that it began with.
@@ -33,8 +33,7 @@ pub(crate) struct Swarm {
     pub(crate) tokens: JoinTokens,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) logs: LogBroker,
-    pub(crate) serving: JoinSet<()>,
-    pub(crate) stop: oneshot::Sender<()>,
+    pub(crate) door: Door,
 }
 
 /// What outlasts a manager.
@@ -58,9 +57,8 @@ impl Swarm {
 
     /// The same swarm after its manager's end and new start.
     pub(crate) async fn restart(self) -> Self {
-        let Self { manager, addr, credentials, tokens, folder, logs: _, mut serving, stop } = self;
-        stop.send(()).unwrap();
-        serving.join_next().await.unwrap().unwrap();
+        let Self { manager, addr, credentials, tokens, folder, logs: _, door } = self;
+        assert!(door.close(Duration::from_secs(5)).await);
         assert!(Arc::into_inner(manager).unwrap().stop().await);
         let listener = TcpListener::bind(&addr).await.unwrap();
         Self::serve(Kept { folder, credentials, tokens }, listener, None).await
@@ -69,28 +67,28 @@ impl Swarm {
     async fn serve(kept: Kept, listener: TcpListener, founding: Option<Founding>) -> Self {
         let Kept { folder, credentials, tokens } = kept;
         let addr = listener.local_addr().unwrap().to_string();
+        let identity = credentials.identity();
+        let tls = watch::Sender::new(identity.client_tls().unwrap()).subscribe();
+        let (outgoing, messages) = Outgoing::new(tls.clone());
+        let cluster = identity.subject.cluster_id().unwrap();
         let config = ManagerConfig {
             state_dir: folder.path().join("raft"),
             raft_id: 1,
-            node_id: credentials.identity().subject.node_id().unwrap(),
+            node_id: identity.subject.node_id().unwrap(),
             addr: addr.clone(),
+            cluster,
             keys: Keys::only(DataKey::new([7; 32])),
-            tick: Duration::from_millis(100),
-            messages: mpsc::channel(1).0,
+            pace: Pace::default(),
+            tls,
+            messages,
         };
-        let manager = Arc::new(Manager::start(config, founding).await.unwrap());
-        let tls = watch::Sender::new(credentials.identity().server_tls().unwrap());
+        let beginning = founding.map_or(Beginning::Resume, |founding| Beginning::Found(Box::new(founding)));
+        let manager = Arc::new(Manager::start(config, beginning).await.unwrap());
+        let server = watch::Sender::new(identity.server_tls().unwrap()).subscribe();
+        let door = Door::open(listener, cluster, server);
         let logs = LogBroker::default();
-        let services =
-            Services { ask: manager.ask().clone(), book: manager.book().watch(), logs: logs.clone() };
-        let (stop, stopped) = oneshot::channel();
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            let receiver = tls.subscribe();
-            let stopped = async { drop(stopped.await) };
-            wire::channel::serve(listener, receiver, services.routes(), stopped).await.unwrap();
-        });
-        Self { manager, addr, credentials, tokens, folder, logs, serving, stop }
+        door.serve(&manager, logs.clone(), outgoing);
+        Self { manager, addr, credentials, tokens, folder, logs, door }
     }
 
     pub(crate) fn agent(&self, name: &str, credentials: &Credentials) -> Agent {

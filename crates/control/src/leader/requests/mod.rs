@@ -73,8 +73,8 @@ pub(super) fn judge(draft: &mut Draft, request: Request, cx: &mut Cx<'_>) -> Res
     }
 }
 
-/// The answer with its object as the whole round left it.
-pub(super) fn seen_in(answer: Answer, state: &State) -> Answer {
+/// The answer with its object as this state has it: as the whole round left it, or as the asker's own book says.
+pub fn seen_in(answer: Answer, state: &State) -> Answer {
     fn now<T: Stored>(object: Arc<T>, table: &Table<T>) -> Arc<T> {
         table.get(object.id()).cloned().unwrap_or(object)
     }
