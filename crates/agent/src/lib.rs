@@ -38,6 +38,8 @@ pub struct AgentConfig {
     pub state_dir: PathBuf,
     /// Addresses of managers, with port, to begin with.
     pub managers: Vec<String>,
+    /// Where this node's own manager is, while it has one: it is preferred.
+    pub local: watch::Receiver<Option<String>>,
     /// Its certificate and key, which may be renewed at any time.
     pub identity: watch::Receiver<Arc<Identity>>,
     /// For back-off and the choice among managers.
@@ -94,8 +96,15 @@ impl Agent {
         self.tasks.clone()
     }
 
-    /// Ends all conversations. Tasks go on.
+    /// Ends all conversations, and returns when they have ended. Tasks go on.
     pub async fn stop(&self) {
         self.shutdown.finish(DOWN_MAX).await;
+    }
+}
+
+impl Drop for Agent {
+    /// Lets nothing run on that nobody holds.
+    fn drop(&mut self) {
+        self.shutdown.token().cancel();
     }
 }

@@ -83,8 +83,9 @@ impl Credentials {
         if wished {
             tokio::time::sleep(NOTICE_PAUSE).await;
         }
-        self.renew_anywhere(told.map(|told| told.managers.clone()).unwrap_or_default(), chance).await?;
-        match told.filter(|told| !has_role(&self.identity(), told.node.spec.desired_role)) {
+        let managers = told.iter().flat_map(|told| &told.managers).map(|manager| manager.addr.clone());
+        self.renew_anywhere(managers.collect(), chance).await?;
+        match told.filter(|told| !has_role(&self.identity(), told.node.role)) {
             Some(_) => Err(Status::aborted("the authority issued a certificate for another role").into()),
             None => Ok(Freshness::Renewed),
         }
@@ -127,7 +128,7 @@ impl Schedule {
 /// The managers wish another role, or a certificate of their new root.
 fn is_renewal_wished(told: &News, identity: &Identity) -> bool {
     told.node.certificate.status.state == IssuanceState::Rotate
-        || !has_role(identity, told.node.spec.desired_role)
+        || !has_role(identity, told.node.role)
 }
 
 fn has_role(identity: &Identity, role: NodeRole) -> bool {

@@ -83,6 +83,7 @@ async fn a_stock_manager_takes_an_agent_for_one_of_its_own() {
         node_id,
         state_dir: folder.path().join("worker"),
         managers: vec![ADDR.to_owned()],
+        local: tokio::sync::watch::Sender::default().subscribe(),
         identity: credentials.subscribe(),
         chance: host::chance::chance().unwrap(),
     };

@@ -134,6 +134,14 @@ impl Ask {
         self.route.leadership()
     }
 
+    /// Says whether anybody leads, without waiting.
+    ///
+    /// # Errors
+    /// If nobody does, and has not for too long.
+    pub fn check_led(&self) -> Result<(), Refusal> {
+        self.route.check()
+    }
+
     /// Asks for a change of the swarm. The answer comes when it is committed, and in this manager's book.
     ///
     /// # Errors

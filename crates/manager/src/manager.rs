@@ -27,7 +27,7 @@ use crate::leader::LeaderPump;
 use crate::log::seal::Keys;
 use crate::log::writer::{Room, Writer};
 use crate::log::{Log, LogError};
-use crate::members::{GroupView, Members, Reachability};
+use crate::members::{GroupView, Reachability};
 use crate::registrar::Registrar;
 use crate::replica::{Leadership, Order, ReplicaPump, Ways};
 use crate::route::Route;
@@ -186,7 +186,6 @@ impl Manager {
         };
         let opened = tokio::task::spawn_blocking(move || open(&state_dir, keys, first));
         let (log, stored) = opened.await.expect("opening the log does not panic")?;
-        let is_new = stored == Stored::default();
         let mut book = Book::open(stored.snapshot.as_ref()).map_err(StartError::Book)?;
         if let Beginning::Join(members) = &beginning {
             book.know(members.clone());
@@ -220,9 +219,6 @@ impl Manager {
         manager.shutdown.spawn(pump.run(questions, news, stop.clone()));
         manager.shutdown.spawn(keeper.run(stop));
 
-        if !is_new {
-            manager.settle().await;
-        }
         if let Beginning::Found(founding) = beginning {
             let founded = manager.ask.request(Request::Found(founding)).await;
             founded.map_err(StartError::Founding)?;
@@ -230,8 +226,9 @@ impl Manager {
         Ok(manager)
     }
 
-    /// Waits a moment until somebody leads: only then is everything in the book that was ever acknowledged here.
-    async fn settle(&self) {
+    /// Waits a moment until somebody leads: only then is everything in the book that was ever acknowledged here. The
+    /// others must be able to speak with it meanwhile.
+    pub async fn settle(&self) {
         let mut leadership = self.ask.leadership();
         let led = leadership.wait_for(|leadership| !matches!(leadership, Leadership::Nobody(_)));
         if tokio::time::timeout(SETTLE_MAX, led).await.is_err() {
@@ -277,10 +274,11 @@ impl Manager {
     pub async fn removed(&self) {
         let mut reachability = self.group.reachability().subscribe();
         let mut members = self.reader.members();
-        let is_removed = |members: &Arc<Members>| members.removed.contains(&self.raft_id);
+        let told = async { reachability.wait_for(|now| now.is_removed).await.is_ok() };
+        let read = async { members.wait_for(|members| members.removed.contains(&self.raft_id)).await.is_ok() };
         tokio::select! {
-            Ok(_) = reachability.wait_for(|now| now.is_removed) => {}
-            Ok(_) = members.wait_for(is_removed) => {}
+            true = told => {}
+            true = read => {}
             else => std::future::pending().await,
         }
     }

@@ -93,6 +93,17 @@ impl Route {
         }
     }
 
+    /// Says whether anybody leads, without waiting.
+    ///
+    /// # Errors
+    /// As [`Route::find`].
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        match *self.leadership.borrow() {
+            Leadership::Nobody(since) if clock::now() > since + self.patience => Err(Refusal::no_leader()),
+            Leadership::Nobody(_) | Leadership::Here | Leadership::There(_) => Ok(()),
+        }
+    }
+
     /// Ends when this replica leads no more, as far as is known here.
     pub(crate) async fn lost(&self, leader: ReplicaId) {
         let mut leadership = self.leadership.clone();

@@ -25,12 +25,11 @@ pub(crate) enum Standing {
     /// On its way into a swarm.
     Pending(Facts),
     /// A manager whose key is sealed.
-    #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "nobody locks managers yet"))]
     Locked,
     /// A member of a swarm that cannot work, and why.
     Broken(Facts, String),
     /// A worker.
-    #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")]
     Worker(Facts),
     /// A manager that has its book.
     Manager(Facts, Manager),
@@ -85,15 +84,12 @@ pub(crate) enum Command {
     /// Found a swarm. The answer is the node's id.
     Init(Box<InitRequest>, Reply<String>),
     /// Join a swarm.
-    Join(
-        #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")] Box<JoinRequest>,
-        Reply<()>,
-    ),
+    Join(Box<JoinRequest>, Reply<()>),
     /// Leave the swarm.
     Leave(Farewell, Reply<()>),
     /// Unseal the manager's key with `SWMKEY-1-…`.
     Unlock(
-        #[expect(dead_code, reason = "joining and locking come with swarms of many hosts")] String,
+        #[expect(dead_code, reason = "nobody locks managers yet")] String,
         Reply<()>,
     ),
 }
@@ -136,10 +132,14 @@ impl NodeHandle {
     /// The manager's side.
     ///
     /// # Errors
-    /// If the machine is no manager that works, in the words that clients have come to expect.
+    /// If the machine is no manager that works, or nobody leads the managers, in the words that clients have come to
+    /// expect.
     pub(crate) fn manager(&self) -> Result<Manager, ApiError> {
         match &*self.standing.borrow() {
-            Standing::Manager(_, manager) => Ok(manager.clone()),
+            Standing::Manager(_, manager) => {
+                manager.leader.check_led()?;
+                Ok(manager.clone())
+            }
             other => Err(ApiError::unavailable(other.why_no_manager())),
         }
     }
@@ -152,12 +152,14 @@ impl NodeHandle {
         self.tell(|reply| Command::Init(Box::new(request), reply)).await
     }
 
-    /// Joins a swarm.
+    /// Joins a swarm. It goes on in the background if that takes too long for a client to wait.
     ///
     /// # Errors
-    /// Why not.
+    /// Why not, or not yet.
     pub(crate) async fn join(&self, request: JoinRequest) -> Result<(), ApiError> {
-        self.tell(|reply| Command::Join(Box::new(request), reply)).await
+        let joined = self.tell(|reply| Command::Join(Box::new(request), reply));
+        let late = |_| ApiError::unavailable(STILL_JOINING);
+        tokio::time::timeout(REQUEST_TIMEOUT, joined).await.map_err(late)?
     }
 
     /// Leaves the swarm.
@@ -242,6 +244,10 @@ impl Standing {
 
 /// What a node says that came back after its certificate had ended.
 pub(crate) const CERTIFICATE_EXPIRED: &str = "certificate expired";
+
+const STILL_JOINING: &str = "Timeout was reached before node joined. The attempt to join the swarm will continue in \
+                             the background. Use the \"docker info\" command to see the current swarm status of your \
+                             node.";
 
 /// The refusal of an answer that does not fit its question: a leader of another make.
 pub(crate) fn unfitting() -> ApiError {

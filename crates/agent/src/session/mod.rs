@@ -4,11 +4,13 @@
 //! conversation breaks, the next is begun with another manager after a growing pause; tasks do not notice.
 //! Facts: `control.md` section 13.
 
+mod choice;
 mod conversation;
 mod translate;
 
 use std::sync::Arc;
 
+use control::leader::Peer;
 use control::worker::Input;
 use model::cluster::EncryptionKey;
 use model::{Duration, Node, SessionId};
@@ -22,6 +24,7 @@ use crate::executor::Executor;
 use crate::logs::Readers;
 use crate::reports::Reports;
 
+use choice::{Choice, Impression};
 pub(crate) use conversation::Broken;
 use conversation::Conversation;
 
@@ -30,8 +33,8 @@ use conversation::Conversation;
 pub struct News {
     /// This node as the managers see it.
     pub node: Node,
-    /// Addresses of the managers, with port.
-    pub managers: Vec<String>,
+    /// The managers, and where they are.
+    pub managers: Vec<Peer>,
     /// Keys of the data plane.
     pub network_keys: Vec<EncryptionKey>,
     /// The trusted roots, PEM.
@@ -57,36 +60,46 @@ impl<E: Executor> Speaker<E> {
     /// Holds one conversation after the other.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut session = None;
+        let mut choice = Choice::default();
         let mut bound = PAUSE_MIN;
         loop {
+            let had = self.config.local.borrow().clone();
+            let manager = self.choose_manager(&choice);
             let outcome = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                outcome = self.converse(&mut session) => outcome,
+                outcome = self.converse(&manager, &mut session) => outcome,
             };
             match outcome {
-                Broken::Changed => bound = PAUSE_MIN,
+                Broken::Changed => {
+                    choice.observe(&manager, Impression::Good);
+                    bound = PAUSE_MIN;
+                }
                 Broken::AfterRegistration(why) => {
                     info!("the conversation with the managers broke: {why}");
+                    choice.observe(&manager, Impression::Bad);
                     bound = PAUSE_MIN;
                 }
                 Broken::Early(why) => {
                     info!("no manager could be spoken with: {why}");
+                    choice.observe(&manager, Impression::Bad);
                     session = None;
                     bound = (PAUSE_MIN + bound * 2).min(PAUSE_MAX);
                 }
             }
             let pause = Duration::from_nanos(self.config.chance.below(bound.as_nanos() as u64));
+            let mut local = self.config.local.clone();
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
+                // This node has become a manager itself, and need not look for another.
+                Ok(_) = local.wait_for(|now| now.is_some() && *now != had) => {}
             }
         }
     }
 
-    async fn converse(&mut self, session: &mut Option<SessionId>) -> Broken {
-        let manager = self.choose_manager();
-        match Conversation::open(self, &manager, *session).await {
+    async fn converse(&mut self, manager: &str, session: &mut Option<SessionId>) -> Broken {
+        match Conversation::open(self, manager, *session).await {
             Ok(conversation) => {
                 *session = Some(conversation.session());
                 conversation.hold(self).await
@@ -95,11 +108,19 @@ impl<E: Executor> Speaker<E> {
         }
     }
 
-    /// One of the managers that were last heard of, else of those known from the start.
-    fn choose_manager(&mut self) -> String {
-        let heard = self.news.borrow().as_ref().map(|news| news.managers.clone()).unwrap_or_default();
-        let known = if heard.is_empty() { &self.config.managers } else { &heard };
-        let place = self.config.chance.below(known.len() as u64);
-        known.get(usize::try_from(place).unwrap_or(0)).cloned().unwrap_or_default()
+    /// One of the managers that were last heard of, else of those known from the start. This node's own manager comes
+    /// first: whoever leads, it knows the way.
+    fn choose_manager(&mut self, choice: &Choice) -> String {
+        let local = self.config.local.borrow().clone();
+        if let Some(local) = local.filter(|local| !choice.was_last_bad(local)) {
+            return local;
+        }
+        let heard = self.news.borrow().clone();
+        let heard = heard.iter().flat_map(|news| &news.managers).map(|manager| manager.addr.as_str());
+        let mut known: Vec<&str> = heard.collect();
+        if known.is_empty() {
+            known.extend(self.config.managers.iter().map(String::as_str));
+        }
+        choice.choose(&known, &mut self.config.chance).unwrap_or_default().to_owned()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use control::leader::Peer;
 use control::worker::Input;
 use model::{ConfigId, SecretId, SessionId, Task, TaskId};
 use wire::proto::{self, assignment::Item, assignment_change::AssignmentAction, assignments_message};
@@ -15,10 +16,12 @@ pub(super) fn news(message: proto::SessionMessage) -> Result<(SessionId, News), 
     let proto::SessionMessage { session_id, node, managers, network_bootstrap_keys, root_ca } = message;
     let session = session_id.parse().map_err(|_| Malformed::new("session_id", &session_id))?;
     let node = OnWire::from_wire(node.ok_or_else(|| Malformed::absent("node"))?)?;
-    let addr =
-        |manager: proto::WeightedPeer| manager.peer.map(|peer| peer.addr).filter(|addr| !addr.is_empty());
+    let peer = |manager: proto::WeightedPeer| {
+        let proto::Peer { node_id, addr } = manager.peer?;
+        Some(Peer { node_id: node_id.parse().ok()?, addr }).filter(|peer| !peer.addr.is_empty())
+    };
     let network_keys = network_bootstrap_keys.into_iter().map(OnWire::from_wire).collect::<Result<_, _>>()?;
-    let managers = managers.into_iter().filter_map(addr).collect();
+    let managers = managers.into_iter().filter_map(peer).collect();
     Ok((session, News { node, managers, network_keys, root_ca }))
 }
 

@@ -42,6 +42,7 @@ async fn what_was_answered_survives_the_machine() {
     }
     let copy = fallen(folder.path());
     let second = Manager::start_with(config(copy.path()), Beginning::Resume, Clerk::new).await.unwrap();
+    second.settle().await;
     let state = second.book().state();
     for config in created {
         assert_eq!(state.configs.get(config.id), Some(&config));

@@ -88,6 +88,7 @@ impl Swarm {
         let door = Door::open(listener, cluster, server);
         let logs = LogBroker::default();
         door.serve(&manager, logs.clone(), outgoing);
+        manager.settle().await;
         Self { manager, addr, credentials, tokens, folder, logs, door }
     }
 
@@ -100,6 +101,7 @@ impl Swarm {
             node_id: credentials.identity().subject.node_id().unwrap(),
             state_dir: self.folder.path().join(name),
             managers: vec![self.addr.clone()],
+            local: watch::Sender::default().subscribe(),
             identity: credentials.subscribe(),
             chance: host::chance::chance().unwrap(),
         };

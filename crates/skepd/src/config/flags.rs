@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use clap::{Args, Parser};
+use manager::Pace;
 
 use super::listener::TlsFiles;
 
@@ -72,10 +74,52 @@ pub(super) struct Flags {
     /// How many tasks are started or stopped at the same time; 0 means twice the processors
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(super) task_parallelism: usize,
+    /// Swarms of many hosts.
+    #[command(flatten)]
+    pub(super) swarm: SwarmFlags,
     /// TLS on tcp.
     #[command(flatten)]
     pub(super) tls: TlsFlags,
 }
+
+/// Swarms of many hosts.
+#[derive(Debug, Args)]
+pub(super) struct SwarmFlags {
+    /// What other nodes are told to reach this one at, if nothing is said on init or join: an address or an interface
+    #[arg(long = "swarm-default-advertise-addr", value_name = "ADDRESS", default_value = "")]
+    pub(super) advertise_addr: String,
+    /// How often a leading manager says so, in tenths of a second; the same on all managers
+    #[arg(long = "swarm-raft-heartbeat-tick", value_name = "NUMBER", default_value_t = 1)]
+    heartbeat_tick: u32,
+    /// How long managers wait for their leader before they elect another, in tenths of a second; up to twice as long
+    /// by chance; 0 means four times the heartbeat; the same on all managers
+    #[arg(long = "swarm-raft-election-tick", value_name = "NUMBER", default_value_t = 0)]
+    election_tick: u32,
+}
+
+impl SwarmFlags {
+    /// How soon managers take each other for lost.
+    pub(super) fn pace(&self) -> Result<Pace> {
+        let usual = Pace::default();
+        let heartbeat_ticks = self.heartbeat_tick;
+        if !(1..=TICKS_MAX).contains(&heartbeat_ticks) {
+            bail!("swarm-raft-heartbeat-tick: {heartbeat_ticks} is not between 1 and {TICKS_MAX}");
+        }
+        let election_ticks = match self.election_tick {
+            0 => heartbeat_ticks * usual.election_ticks,
+            ticks if ticks > heartbeat_ticks && ticks <= TICKS_MAX * 10 => ticks,
+            ticks => bail!(
+                "swarm-raft-election-tick: {ticks} is not more than swarm-raft-heartbeat-tick, {heartbeat_ticks}, \
+                 or beyond {}",
+                TICKS_MAX * 10
+            ),
+        };
+        Ok(Pace { heartbeat_ticks, election_ticks, ..usual })
+    }
+}
+
+/// The longest time between heartbeats: a minute.
+const TICKS_MAX: u32 = 600;
 
 /// TLS on tcp.
 #[derive(Debug, Args)]

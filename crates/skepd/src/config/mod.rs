@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
+use manager::Pace;
 use model::Driver;
 use model::spec::resources::GenericResource;
 
@@ -58,6 +59,10 @@ pub(crate) struct Config {
     pub(crate) log_driver: Driver,
     /// How many tasks are started or stopped at the same time; at least 1.
     pub(crate) task_parallelism: usize,
+    /// What others are told to reach this node at, if a user who begins or joins a swarm does not say; may be empty.
+    pub(crate) advertise_addr: String,
+    /// How soon managers take each other for lost.
+    pub(crate) pace: Pace,
     /// Where the service manager wants to be told how far the daemon is.
     pub(crate) notify_socket: Option<PathBuf>,
 }
@@ -109,6 +114,7 @@ impl TryFrom<Flags> for Config {
             log_driver,
             log_opts,
             task_parallelism,
+            swarm,
             tls,
         } = flags;
         let tls = tls.into_files();
@@ -136,6 +142,8 @@ impl TryFrom<Flags> for Config {
             dns: dns.iter().map(|text| address(text)).collect::<Result<_>>()?,
             insecure_registries,
             log_driver: Driver { name: log_driver, options: log_options },
+            pace: swarm.pace()?,
+            advertise_addr: swarm.advertise_addr,
             notify_socket: std::env::var_os("NOTIFY_SOCKET").map(PathBuf::from),
             task_parallelism: if task_parallelism == 0 { twice_the_processors() } else { task_parallelism },
         })
@@ -207,6 +215,8 @@ mod tests {
             (&["--log-driver", "syslog"], "log-driver"),
             (&["--node-generic-resource", "GPU"], "node-generic-resource"),
             (&["--dns", "one"], "dns"),
+            (&["--swarm-raft-heartbeat-tick", "0"], "swarm-raft-heartbeat-tick"),
+            (&["--swarm-raft-heartbeat-tick", "3", "--swarm-raft-election-tick", "3"], "swarm-raft-election-tick"),
         ] {
             let error = format!("{:#}", config(words).unwrap_err());
             assert!(error.contains(word), "{words:?}: {error}");

@@ -130,6 +130,8 @@ fn config(folder: &std::path::Path) -> Config {
         insecure_registries: vec!["registry:5000".to_owned()],
         log_driver: Driver { name: "json-file".to_owned(), options: Default::default() },
         task_parallelism: 1,
+        advertise_addr: String::new(),
+        pace: manager::Pace::default(),
         notify_socket: None,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Texts of refusals are those that docker's CLI adds its hints to (`engine_api.md` section 3).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use api::error::ApiError;
 use nix::ifaddrs::getifaddrs;
@@ -64,6 +64,62 @@ pub(crate) fn choose(listen: &str, advertise: &str, interfaces: &[Interface]) ->
         ));
     }
     Ok(Addresses { listen, advertise })
+}
+
+/// Chooses both addresses of a node that joins. One that is told nothing advertises the address from which it reaches
+/// the manager that it joins.
+pub(crate) fn choose_to_join(
+    (listen, advertise): (&str, &str),
+    remote: &str,
+    interfaces: &[Interface],
+) -> Result<Addresses, ApiError> {
+    if !advertise.is_empty() {
+        return choose(listen, advertise, interfaces);
+    }
+    let way_out = way_out(remote).map(|ip| ip.to_string());
+    let listens = if listen.is_empty() { None } else { resolve(listen, DEFAULT_PORT, interfaces).ok() };
+    match way_out.filter(|_| listens.is_none_or(|listens| listens.ip().is_unspecified())) {
+        Some(ip) => choose(listen, &ip, interfaces),
+        None => choose(listen, "", interfaces),
+    }
+}
+
+/// A manager's address, with the usual port if it names none.
+pub(crate) fn with_port(text: &str) -> Result<String, ApiError> {
+    let invalid = || ApiError::invalid(format!("invalid RemoteAddrs \"{text}\": it is not host[:port]"));
+    if text.is_empty() || text.contains(['/', ' ', '@']) {
+        return Err(invalid());
+    }
+    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, DEFAULT_PORT).to_string());
+    }
+    match text.rsplit_once(':') {
+        None => Ok(format!("{text}:{DEFAULT_PORT}")),
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        Some(_) => Err(invalid()),
+    }
+}
+
+/// The address of this machine from which another is reached. Nothing is sent.
+fn way_out(remote: &str) -> Option<IpAddr> {
+    let remote = remote.to_socket_addrs().ok()?.next()?;
+    let any: IpAddr = if remote.is_ipv4() { [0, 0, 0, 0].into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(remote).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Checks the address of the data plane: an address, or an interface that has one. Empty means none of its own.
+pub(crate) fn data_path(text: &str, interfaces: &[Interface]) -> Result<String, ApiError> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let address = resolve(text, 0, interfaces);
+    let address = address.map_err(|why| ApiError::invalid(format!("invalid DataPathAddr \"{text}\": {why}")))?;
+    if address.ip().is_unspecified() {
+        return Err(ApiError::invalid(format!("invalid DataPathAddr \"{text}\": it is no address of its own")));
+    }
+    Ok(address.ip().to_string())
 }
 
 fn resolve(text: &str, default_port: u16, interfaces: &[Interface]) -> Result<SocketAddr, String> {
@@ -139,6 +195,24 @@ mod tests {
             choose("0.0.0.0:4000", "127.0.0.1", &one).unwrap().advertise.to_string(),
             "127.0.0.1:4000"
         );
+    }
+
+    #[test]
+    fn a_joiner_that_is_told_nothing_advertises_its_way_out() {
+        let two = [interface("eth0", "10.0.0.5"), interface("eth1", "10.1.0.5")];
+        let chosen = choose_to_join(("", ""), "127.0.0.1:2377", &two).unwrap();
+        assert_eq!(chosen.advertise.to_string(), "127.0.0.1:2377");
+        let chosen = choose_to_join(("10.1.0.5:4000", ""), "127.0.0.1:2377", &two).unwrap();
+        assert_eq!(chosen.advertise.to_string(), "10.1.0.5:4000");
+        let chosen = choose_to_join(("", "eth0"), "127.0.0.1:2377", &two).unwrap();
+        assert_eq!(chosen.advertise.to_string(), "10.0.0.5:2377");
+        assert!(choose_to_join(("", ""), "no address", &two).is_err());
+        assert_eq!(data_path("eth1", &two).unwrap(), "10.1.0.5");
+        for (said, meant) in [("10.0.0.9", "10.0.0.9:2377"), ("host:1", "host:1"), ("fd00::1", "[fd00::1]:2377")] {
+            assert_eq!(with_port(said).unwrap(), meant);
+        }
+        assert!(["", ":1", "host:port", "http://host"].iter().all(|said| with_port(said).is_err()));
+        assert!(data_path("eth7", &two).is_err() && data_path("0.0.0.0", &two).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use api::swarm::Peer;
 use host::files::{self, Access, Durability};
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +21,26 @@ pub(crate) struct SwarmFiles {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Participation {
-    /// Where it listens.
+    /// Where it listens while it is a manager.
     pub(crate) listen_addr: SocketAddr,
     /// What others are told.
     pub(crate) advertise_addr: SocketAddr,
-    /// Its number in the Raft group.
+    /// Where containers of others reach this node; empty means where it advertises itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) data_path_addr: String,
+    /// The manager that it was told to join; empty on the first manager.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) remote_addr: String,
+    /// Its number in the Raft group; 0 while it is not a member that has its book.
+    #[serde(default)]
     pub(crate) raft_id: u64,
+}
+
+/// A known manager as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    node_id: String,
+    addr: String,
 }
 
 impl SwarmFiles {
@@ -47,6 +62,35 @@ impl SwarmFiles {
     /// Where the worker remembers its tasks.
     pub(crate) fn worker(&self) -> PathBuf {
         self.root.join("worker")
+    }
+
+    /// The managers that this node last knew.
+    pub(crate) fn managers(&self) -> Result<Vec<Peer>> {
+        let path = self.root.join("state.json");
+        let bytes = files::read_if_there(&path).with_context(|| format!("reading {}", path.display()))?;
+        let known: Vec<Known> = match bytes {
+            Some(bytes) => {
+                serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?
+            }
+            None => Vec::new(),
+        };
+        Ok(known.into_iter().map(|Known { node_id, addr }| Peer { node_id, addr }).collect())
+    }
+
+    /// Notes which managers there are, for the next start.
+    pub(crate) fn know(&self, managers: &[Peer]) -> Result<()> {
+        let known = |Peer { node_id, addr }: &Peer| Known { node_id: node_id.clone(), addr: addr.clone() };
+        let mut known: Vec<Known> = managers.iter().map(known).collect();
+        known.sort_by(|one, other| one.node_id.cmp(&other.node_id));
+        let bytes = serde_json::to_vec(&known).expect("a plain struct becomes JSON");
+        let path = self.root.join("state.json");
+        let written = files::replace(&path, &bytes, Access::Private, Durability::Cached);
+        written.with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Forgets what only a manager keeps.
+    pub(crate) fn forget_log(&self) -> io::Result<()> {
+        files::remove_if_there(&self.raft())
     }
 
     /// How this node takes part; `None` if it does not.

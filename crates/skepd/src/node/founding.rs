@@ -167,16 +167,13 @@ impl Wishes {
             advertise_addr: _,
             data_path_addr: _,
             data_path_port,
-            force_new_cluster,
+            force_new_cluster: _,
             spec,
             auto_lock_managers,
             availability,
             default_addr_pool,
             subnet_size,
         } = request;
-        if force_new_cluster {
-            return Err(ApiError::not_built("starting anew from a lost group of managers (ForceNewCluster)"));
-        }
         let spec = spec.merge_into(default_spec())?;
         if auto_lock_managers || spec.auto_lock_managers {
             return Err(ApiError::not_built("locking managers (AutoLockManagers)"));

@@ -4,39 +4,60 @@
 //! the shells of a manager and a worker; it decides nothing about the swarm.
 
 mod address;
+mod arrival;
+mod farewell;
 mod files;
 mod founding;
 mod membership;
+mod office;
+mod post;
+mod tls;
 
 use std::sync::Arc;
 
-use agent::Credentials;
 use anyhow::{Context, Result};
 use api::ApiError;
-use api::swarm::{InitRequest, Peer};
-use control::leader::Founding;
-use host::clock;
-use manager::Failure;
-use manager::keys::LogKeys;
+use api::swarm::{InitRequest, JoinRequest};
+use manager::Pace;
+use model::node::NodeRole;
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::config::Config;
 use crate::executor::ContainerExecutor;
-use crate::standing::{CERTIFICATE_EXPIRED, Command, Facts, Farewell, Manager, NodeHandle, Standing};
+use crate::standing::{CERTIFICATE_EXPIRED, Command, Facts, Farewell, NodeHandle, Reply, Standing};
 
-use files::{Participation, SwarmFiles};
-use founding::{Beginning, Wishes};
-use membership::{Membership, Start};
+use arrival::{Arrival, Way};
+use files::SwarmFiles;
+use membership::Membership;
 
 /// The owner of this machine's membership.
 pub(crate) struct Node {
     files: SwarmFiles,
     executor: Arc<ContainerExecutor>,
+    pace: Pace,
+    advertise_addr: String,
     membership: Option<Membership>,
+    /// The membership that is coming about, if one is.
+    arriving: JoinSet<Result<Membership>>,
+    /// Gives it up.
+    give_up: CancellationToken,
+    /// Who waits for it.
+    waiting: Waiting,
     standing: watch::Sender<Standing>,
     commands: mpsc::Receiver<Command>,
+}
+
+/// Who waits for a membership to come about.
+enum Waiting {
+    /// Nobody: this machine takes up what it had.
+    Nobody,
+    /// A user who founds a swarm, for its id.
+    Founder(Reply<String>),
+    /// A user who joins one.
+    Joiner(Reply<()>),
 }
 
 /// Commands that may wait; they come from people.
@@ -50,137 +71,183 @@ impl Node {
         let first = if takes_part { Standing::Pending(Facts::default()) } else { Standing::Inactive };
         let (standing, watched) = watch::channel(first);
         let (sender, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
-        (Self { files, executor, membership: None, standing, commands }, NodeHandle::new(watched, sender))
+        let node = Self {
+            files,
+            executor,
+            pace: config.pace,
+            advertise_addr: config.advertise_addr.clone(),
+            membership: None,
+            arriving: JoinSet::new(),
+            give_up: CancellationToken::new(),
+            waiting: Waiting::Nobody,
+            standing,
+            commands,
+        };
+        (node, NodeHandle::new(watched, sender))
     }
 
     /// Takes up the membership that this machine had, then obeys until it is stopped.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        self.resume().await;
+        self.resume();
         loop {
-            let command = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => break,
-                command = self.commands.recv() => command,
-                failure = failure_of(self.membership.as_ref()) => {
-                    self.fail(failure).await;
-                    continue;
-                }
-            };
-            match command {
-                Some(command) => self.obey(command).await,
-                None => break,
+                Some(command) = self.commands.recv() => self.obey(command).await,
+                Some(arrived) = self.arriving.join_next() => self.arrived(arrived),
+                () = change_of(self.membership.as_mut()) => self.publish(),
+                else => break,
             }
         }
-        if let Some(membership) = self.membership.take() {
-            membership.stop().await;
-        }
+        self.depart().await;
     }
 
     async fn obey(&mut self, command: Command) {
         // Nobody has to wait for an answer.
         match command {
-            Command::Init(request, reply) => drop(reply.send(self.init(*request).await)),
-            Command::Join(_, reply) => {
-                drop(reply.send(Err(ApiError::not_built("joining a swarm of other hosts"))))
-            }
+            Command::Init(request, reply) => self.init(*request, reply).await,
+            Command::Join(request, reply) => self.join(*request, reply),
             Command::Leave(farewell, reply) => drop(reply.send(self.leave(farewell).await)),
             Command::Unlock(_, reply) => drop(reply.send(Err(ApiError::conflict("swarm is not locked")))),
         }
     }
 
     /// Takes part again, if this machine did when the daemon ended.
-    async fn resume(&mut self) {
-        let participation = match self.files.participation() {
-            Ok(None) => return,
-            Ok(Some(participation)) => participation,
-            Err(error) => return self.broken(&error),
-        };
-        info!(addr = %participation.advertise_addr, "taking part in the swarm again");
-        if let Err(error) = self.begin(participation, None).await {
-            self.broken(&error);
+    fn resume(&mut self) {
+        match self.files.participation() {
+            Ok(None) => {}
+            Ok(Some(participation)) => {
+                info!(addr = %participation.advertise_addr, "taking part in the swarm again");
+                self.arrive(Way::Back(participation), Waiting::Nobody);
+            }
+            Err(error) => self.broken(&error),
         }
     }
 
-    async fn init(&mut self, request: InitRequest) -> Result<String, ApiError> {
-        if !matches!(&*self.standing.borrow(), Standing::Inactive) {
+    async fn init(&mut self, request: InitRequest, reply: Reply<String>) {
+        let is_inactive = matches!(&*self.standing.borrow(), Standing::Inactive);
+        let way = match (is_inactive, request.force_new_cluster) {
+            (true, _) => Way::to_found(request, &self.advertise_addr),
+            (false, true) => self.way_alone(&request),
+            (false, false) => Err(ApiError::unavailable(ALREADY_IN)),
+        };
+        match way {
+            Ok(way) => {
+                self.depart().await;
+                self.arrive(way, Waiting::Founder(reply));
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// The way of a manager whose group is lost into one of its own.
+    fn way_alone(&self, request: &InitRequest) -> Result<Way, ApiError> {
+        if self.role() != Some(NodeRole::Manager) {
             return Err(ApiError::unavailable(ALREADY_IN));
         }
-        let addresses =
-            address::choose(&request.listen_addr, &request.advertise_addr, &address::interfaces()?)?;
-        let wishes = Wishes::of(request)?;
-        let founded = self.found(wishes, addresses).await;
-        if let Err(error) = &founded {
-            error!("founding a swarm: {error:#}");
-            self.standing.send_replace(Standing::Inactive);
-            // What is left over would be in the way of the next try.
-            let _ = self.files.forget();
+        let participation =
+            self.files.participation().map_err(|error| ApiError::internal(format!("{error:#}")))?;
+        let participation = participation.ok_or_else(|| ApiError::unavailable(ALREADY_IN))?;
+        Way::alone(participation, request)
+    }
+
+    fn join(&mut self, request: JoinRequest, reply: Reply<()>) {
+        let way = match &*self.standing.borrow() {
+            Standing::Inactive => Way::to_join(request, &self.advertise_addr),
+            _ => Err(ApiError::unavailable(ALREADY_IN)),
+        };
+        match way {
+            Ok(way) => self.arrive(way, Waiting::Joiner(reply)),
+            Err(error) => drop(reply.send(Err(error))),
         }
-        founded.map_err(|error| ApiError::internal(format!("{error:#}")))
     }
 
-    async fn found(&mut self, wishes: Wishes, addresses: address::Addresses) -> Result<String> {
-        let chance = &mut host::chance::chance().context("asking the kernel for chance")?;
-        let Beginning { founding, identity, chain, key } = founding::begin(wishes, clock::now(), chance)?;
-        let mut key = key.to_file();
-        LogKeys::random(chance).write(&mut key, None, chance);
-        let (folder, roots) = (self.files.certificates(), identity.roots().clone());
-        Credentials::begin(&folder, roots, (&chain, &key), None, clock::now())
-            .context("keeping the first credentials")?;
-        let participation = Participation {
-            listen_addr: addresses.listen,
-            advertise_addr: addresses.advertise,
-            raft_id: chance.number() >> 1 | 1,
-        };
-        self.begin(participation.clone(), Some(founding)).await?;
-        self.files.take_part(&participation)?;
-        Ok(identity.subject.common_name)
+    /// Sets out; meanwhile commands are obeyed.
+    fn arrive(&mut self, way: Way, waiting: Waiting) {
+        self.standing.send_replace(Standing::Pending(Facts::default()));
+        self.waiting = waiting;
+        self.give_up = CancellationToken::new();
+        let arrival =
+            Arrival { files: self.files.clone(), executor: Arc::clone(&self.executor), pace: self.pace };
+        self.arriving.spawn(arrival.take(way, self.give_up.clone()));
     }
 
-    async fn begin(&mut self, participation: Participation, founding: Option<Founding>) -> Result<()> {
-        let start =
-            Start { files: &self.files, participation, founding, executor: Arc::clone(&self.executor) };
-        let membership = Membership::start(start).await?;
-        let peer = Peer { node_id: membership.node_id.to_string(), addr: membership.advertise.to_string() };
-        let facts = Facts {
-            node_id: Some(membership.node_id),
-            addr: membership.advertise.ip().to_string(),
-            managers: vec![peer],
+    /// Takes in what has come about, and tells whoever waits. What a user began and failed leaves nothing behind.
+    fn arrived(&mut self, arrived: Result<Result<Membership>, JoinError>) {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nobody);
+        let outcome = arrived.context("a part of the daemon has panicked").flatten();
+        let error = match outcome {
+            Ok(membership) => {
+                let id = membership.node_id().to_string();
+                self.membership = Some(membership);
+                self.publish();
+                return waiting.succeed(id);
+            }
+            Err(error) => error,
         };
-        let manager = Manager {
-            book: membership.manager.book().clone(),
-            leader: membership.manager.ask().clone(),
-            logs: membership.logs.clone(),
-        };
-        self.membership = Some(membership);
-        self.standing.send_replace(Standing::Manager(facts, manager));
-        Ok(())
+        match waiting {
+            Waiting::Nobody => self.broken(&error),
+            // Whoever waited was told that it goes on in the background, and may look what became of it.
+            Waiting::Joiner(reply) if reply.is_closed() => self.broken(&error),
+            waiting => {
+                error!("entering a swarm: {error:#}");
+                if let Err(error) = self.files.forget() {
+                    error!("forgetting the swarm: {error}");
+                }
+                self.standing.send_replace(Standing::Inactive);
+                waiting.fail(&error);
+            }
+        }
     }
 
     async fn leave(&mut self, farewell: Farewell) -> Result<(), ApiError> {
+        let role = self.role();
         match &*self.standing.borrow() {
             Standing::Inactive => return Err(ApiError::unavailable("This node is not part of a swarm")),
-            Standing::Manager(..) if farewell == Farewell::Careful => {
-                return Err(ApiError::unavailable(LAST_MANAGER));
+            standing if farewell == Farewell::Careful => {
+                if let Some(objection) = farewell::objection(standing, role) {
+                    return Err(ApiError::unavailable(objection));
+                }
             }
             _ => {}
         }
-        if let Some(membership) = self.membership.take() {
-            membership.stop().await;
-        }
+        self.depart().await;
         self.executor.remove_all().await;
         let forgotten = self.files.forget();
         self.standing.send_replace(Standing::Inactive);
         forgotten.map_err(|error| ApiError::internal(format!("forgetting the swarm: {error}")))
     }
 
-    /// Ends a membership whose manager can do no more. Its containers go on, and what is on disk is right.
-    async fn fail(&mut self, failure: Failure) {
+    /// Stops the membership, or gives up the one that is coming about. Containers go on.
+    async fn depart(&mut self) {
+        self.give_up.cancel();
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nobody);
+        while let Some(arrived) = self.arriving.join_next().await {
+            if let Ok(Ok(membership)) = arrived {
+                membership.stop().await;
+            }
+        }
+        waiting.fail(&anyhow::anyhow!("it was given up"));
         if let Some(membership) = self.membership.take() {
             membership.stop().await;
         }
-        self.broken(
-            &anyhow::Error::new(failure)
-                .context("the manager has ended; mend what it says and restart skepd"),
-        );
+    }
+
+    /// For which role this node's certificate is, as far as it is known.
+    fn role(&self) -> Option<NodeRole> {
+        match &self.membership {
+            Some(membership) => membership.role(),
+            None => {
+                let credentials = agent::Credentials::load(&self.files.certificates(), None).ok().flatten();
+                credentials.and_then(|credentials| credentials.identity().subject.role())
+            }
+        }
+    }
+
+    /// Says what this machine is.
+    fn publish(&mut self) {
+        if let Some(membership) = &mut self.membership {
+            self.standing.send_replace(membership.standing());
+        }
     }
 
     /// Says that this machine is a member that cannot work, and why.
@@ -192,16 +259,33 @@ impl Node {
     }
 }
 
-/// Ends when the manager can do no more.
-async fn failure_of(membership: Option<&Membership>) -> Failure {
+impl Waiting {
+    /// Tells whoever waits that it has come about. They may have gone.
+    fn succeed(self, node_id: String) {
+        match self {
+            Self::Nobody => {}
+            Self::Founder(reply) => drop(reply.send(Ok(node_id))),
+            Self::Joiner(reply) => drop(reply.send(Ok(()))),
+        }
+    }
+
+    /// Tells whoever waits why it has not.
+    fn fail(self, error: &anyhow::Error) {
+        match self {
+            Self::Nobody => {}
+            Self::Founder(reply) => drop(reply.send(Err(arrival::refusal(error)))),
+            Self::Joiner(reply) => drop(reply.send(Err(arrival::refusal(error)))),
+        }
+    }
+}
+
+/// Ends when something is to be said anew of this membership.
+async fn change_of(membership: Option<&mut Membership>) {
     match membership {
-        Some(membership) => membership.manager.failure().await,
+        Some(membership) => membership.changed().await,
         None => std::future::pending().await,
     }
 }
 
 const ALREADY_IN: &str = "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and \
                           join another one.";
-const LAST_MANAGER: &str = "You are attempting to leave the swarm on a node that is participating as a manager. \
-                            Removing the last manager erases all current state of the swarm. Use `--force` to \
-                            ignore this message. ";
