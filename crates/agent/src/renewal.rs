@@ -127,8 +127,7 @@ impl Schedule {
 
 /// The managers wish another role, or a certificate of their new root.
 fn is_renewal_wished(told: &News, identity: &Identity) -> bool {
-    told.node.certificate.status.state == IssuanceState::Rotate
-        || !has_role(identity, told.node.role)
+    told.node.certificate.status.state == IssuanceState::Rotate || !has_role(identity, told.node.role)
 }
 
 fn has_role(identity: &Identity, role: NodeRole) -> bool {

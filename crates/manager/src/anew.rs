@@ -13,12 +13,8 @@ use wire::Member;
 pub(crate) fn begin(stored: &Stored, me: &Member) -> Persist {
     let term = stored.hard_state.term + 1;
     let others = everyone(stored).into_iter().filter(|id| *id != me.raft_id);
-    let stay = ConfChange {
-        id: 0,
-        kind: ConfChangeKind::Add,
-        replica: me.raft_id,
-        context: me.to_bytes().into(),
-    };
+    let stay =
+        ConfChange { id: 0, kind: ConfChangeKind::Add, replica: me.raft_id, context: me.to_bytes().into() };
     let leave = |replica| ConfChange { id: 0, kind: ConfChangeKind::Remove, replica, context: Arc::from([]) };
     let changes = std::iter::once(stay).chain(others.map(leave));
     let entry = |(change, index)| Entry { term, index, payload: Payload::Change(change) };
@@ -69,11 +65,8 @@ mod tests {
             Payload::Change(change) => (entry.index, change.kind, change.replica),
             other => panic!("{other:?}"),
         };
-        let expected = [
-            (13, ConfChangeKind::Add, 2),
-            (14, ConfChangeKind::Remove, 1),
-            (15, ConfChangeKind::Remove, 3),
-        ];
+        let expected =
+            [(13, ConfChangeKind::Add, 2), (14, ConfChangeKind::Remove, 1), (15, ConfChangeKind::Remove, 3)];
         assert_eq!(entries.iter().map(change).collect::<Vec<_>>(), expected);
     }
 }

@@ -25,11 +25,7 @@ pub struct Door {
 
 impl Door {
     /// Opens the door of a node of this swarm. Until there is a manager, it only says that it is there.
-    pub fn open(
-        listener: TcpListener,
-        cluster: ClusterId,
-        tls: watch::Receiver<Arc<ServerConfig>>,
-    ) -> Self {
+    pub fn open(listener: TcpListener, cluster: ClusterId, tls: watch::Receiver<Arc<ServerConfig>>) -> Self {
         let (routes, shown) = watch::channel(waiting_routes(cluster));
         let shutdown = Shutdown::new();
         let stop = shutdown.token().clone();

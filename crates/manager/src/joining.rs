@@ -6,10 +6,10 @@ use model::Duration;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 use tonic::Status;
+use wire::OnWire;
 use wire::channel::{MANAGER_NAME, connect};
 use wire::proto::JoinRequest;
 use wire::proto::raft_membership_client::RaftMembershipClient;
-use wire::OnWire;
 
 use crate::registrar::Admission;
 
@@ -23,7 +23,8 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// What the managers say, or that nobody answers.
 pub async fn join(via: &str, addr: &str, tls: Arc<ClientConfig>) -> Result<Admission, Status> {
     let asked = async {
-        let channel = connect(via, MANAGER_NAME, tls).await.map_err(|error| Status::from_error(error.into()))?;
+        let channel =
+            connect(via, MANAGER_NAME, tls).await.map_err(|error| Status::from_error(error.into()))?;
         let request = JoinRequest { addr: addr.to_owned() };
         Ok::<_, Status>(RaftMembershipClient::new(channel).join(request).await?.into_inner())
     };

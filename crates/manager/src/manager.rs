@@ -275,7 +275,8 @@ impl Manager {
         let mut reachability = self.group.reachability().subscribe();
         let mut members = self.reader.members();
         let told = async { reachability.wait_for(|now| now.is_removed).await.is_ok() };
-        let read = async { members.wait_for(|members| members.removed.contains(&self.raft_id)).await.is_ok() };
+        let read =
+            async { members.wait_for(|members| members.removed.contains(&self.raft_id)).await.is_ok() };
         tokio::select! {
             true = told => {}
             true = read => {}

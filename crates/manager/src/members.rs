@@ -53,8 +53,8 @@ impl Members {
     /// Whether enough members are left that can be reached, without this one.
     pub(crate) fn can_spare(&self, id: ReplicaId, unreachable: &BTreeSet<ReplicaId>) -> bool {
         let others = self.present.keys().filter(|other| **other != id);
-        let (left, reachable) =
-            others.fold((0, 0), |(all, there), other| (all + 1, there + usize::from(!unreachable.contains(other))));
+        let (left, reachable) = others
+            .fold((0, 0), |(all, there), other| (all + 1, there + usize::from(!unreachable.contains(other))));
         reachable > left / 2
     }
 
@@ -117,7 +117,8 @@ impl GroupView {
         let unreachable = &self.reachability.borrow().unreachable;
         let id = members.of_node(node)?.raft_id;
         if id == self.own {
-            let mut others = members.present.keys().filter(|other| **other != id && !unreachable.contains(other));
+            let mut others =
+                members.present.keys().filter(|other| **other != id && !unreachable.contains(other));
             return others.next().map(|successor| Order::TransferLeader(*successor));
         }
         members.can_spare(id, unreachable).then(|| Order::remove(id))

@@ -57,7 +57,11 @@ pub(crate) struct Keeper {
 
 impl Registrar {
     /// The way to a registrar, and the registrar, who is to be run.
-    pub(crate) fn new(group: Group, members: watch::Receiver<Arc<Members>>, chance: Chance) -> (Self, Keeper) {
+    pub(crate) fn new(
+        group: Group,
+        members: watch::Receiver<Arc<Members>>,
+        chance: Chance,
+    ) -> (Self, Keeper) {
         let (sender, wishes) = mpsc::channel(WISHES_MAX);
         let reachability = group.reachability().subscribe();
         (Self(sender), Keeper { wishes, group, members, reachability, chance })

@@ -121,8 +121,7 @@ impl Leader {
                 Ok(Answer::Network(object(self.0.create_network(request).await?.into_inner().network)?))
             }
             Request::RemoveNetwork(id) => {
-                let request =
-                    proto::RemoveNetworkRequest { network_id: id.to_wire(), ..Default::default() };
+                let request = proto::RemoveNetworkRequest { network_id: id.to_wire(), ..Default::default() };
                 done(self.0.remove_network(request).await)
             }
             Request::RemoveTask(id) => {

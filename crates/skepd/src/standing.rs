@@ -88,10 +88,7 @@ pub(crate) enum Command {
     /// Leave the swarm.
     Leave(Farewell, Reply<()>),
     /// Unseal the manager's key with `SWMKEY-1-…`.
-    Unlock(
-        #[expect(dead_code, reason = "nobody locks managers yet")] String,
-        Reply<()>,
-    ),
+    Unlock(#[expect(dead_code, reason = "nobody locks managers yet")] String, Reply<()>),
 }
 
 /// Whether a node leaves although that may harm the swarm.

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use model::Refusal;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
-use tonic::Status;
 use tower::{Service, ServiceExt};
 use wire::{Peer, status_of};
 

@@ -35,7 +35,12 @@ impl Control {
     }
 
     /// The object with this id.
-    pub(super) fn find<T>(&self, what: &str, text: &str, table: fn(&State) -> &Table<T>) -> Result<Arc<T>, Status>
+    pub(super) fn find<T>(
+        &self,
+        what: &str,
+        text: &str,
+        table: fn(&State) -> &Table<T>,
+    ) -> Result<Arc<T>, Status>
     where
         T: Stored<Id: FromStr>,
     {

@@ -12,8 +12,7 @@ use control::leader::{Answer, Founding, Request};
 use model::cluster::{RaftConfig, RootCa};
 use model::node::{Certificate, NodeRole, NodeStatus};
 use model::{
-    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Config, ConfigSpec, Meta, Node, NodeId,
-    NodeSpec,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Config, ConfigSpec, Meta, Node, NodeId, NodeSpec,
 };
 use tokio::sync::{mpsc, watch};
 

@@ -216,7 +216,10 @@ mod tests {
             (&["--node-generic-resource", "GPU"], "node-generic-resource"),
             (&["--dns", "one"], "dns"),
             (&["--swarm-raft-heartbeat-tick", "0"], "swarm-raft-heartbeat-tick"),
-            (&["--swarm-raft-heartbeat-tick", "3", "--swarm-raft-election-tick", "3"], "swarm-raft-election-tick"),
+            (
+                &["--swarm-raft-heartbeat-tick", "3", "--swarm-raft-election-tick", "3"],
+                "swarm-raft-election-tick",
+            ),
         ] {
             let error = format!("{:#}", config(words).unwrap_err());
             assert!(error.contains(word), "{words:?}: {error}");

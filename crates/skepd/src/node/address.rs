@@ -115,9 +115,12 @@ pub(crate) fn data_path(text: &str, interfaces: &[Interface]) -> Result<String, 
         return Ok(String::new());
     }
     let address = resolve(text, 0, interfaces);
-    let address = address.map_err(|why| ApiError::invalid(format!("invalid DataPathAddr \"{text}\": {why}")))?;
+    let address =
+        address.map_err(|why| ApiError::invalid(format!("invalid DataPathAddr \"{text}\": {why}")))?;
     if address.ip().is_unspecified() {
-        return Err(ApiError::invalid(format!("invalid DataPathAddr \"{text}\": it is no address of its own")));
+        return Err(ApiError::invalid(format!(
+            "invalid DataPathAddr \"{text}\": it is no address of its own"
+        )));
     }
     Ok(address.ip().to_string())
 }
@@ -208,7 +211,9 @@ mod tests {
         assert_eq!(chosen.advertise.to_string(), "10.0.0.5:2377");
         assert!(choose_to_join(("", ""), "no address", &two).is_err());
         assert_eq!(data_path("eth1", &two).unwrap(), "10.1.0.5");
-        for (said, meant) in [("10.0.0.9", "10.0.0.9:2377"), ("host:1", "host:1"), ("fd00::1", "[fd00::1]:2377")] {
+        for (said, meant) in
+            [("10.0.0.9", "10.0.0.9:2377"), ("host:1", "host:1"), ("fd00::1", "[fd00::1]:2377")]
+        {
             assert_eq!(with_port(said).unwrap(), meant);
         }
         assert!(["", ":1", "host:port", "http://host"].iter().all(|said| with_port(said).is_err()));

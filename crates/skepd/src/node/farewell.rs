@@ -45,7 +45,8 @@ const LAST: &str = "Removing the last manager erases all current state of the sw
                     message. ";
 const RESTORE: &str = "The only way to restore a swarm that has lost consensus is to reinitialize it with \
                        `--force-new-cluster`. Use `--force` to suppress this message.";
-const LOCKED: &str = "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.";
+const LOCKED: &str =
+    "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.";
 
 #[cfg(test)]
 mod tests {
@@ -102,7 +103,9 @@ mod tests {
         assert_eq!(objection(&Standing::Worker(Default::default()), Some(NodeRole::Worker)), None);
         let broken = Standing::Broken(Default::default(), "why".to_owned());
         assert_eq!(objection(&broken, Some(NodeRole::Worker)), None);
-        assert!(objection(&broken, Some(NodeRole::Manager)).is_some_and(|said| said.contains("Doing so may")));
+        assert!(
+            objection(&broken, Some(NodeRole::Manager)).is_some_and(|said| said.contains("Doing so may"))
+        );
         assert_eq!(objection(&Standing::Locked, None).as_deref(), Some(LOCKED));
     }
 }

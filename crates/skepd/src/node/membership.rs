@@ -248,10 +248,8 @@ fn known_addrs(managers: &[Peer], participation: &Participation) -> Vec<String> 
 }
 
 fn peers(news: &News) -> Vec<Peer> {
-    let peer = |peer: &control::leader::Peer| Peer {
-        node_id: peer.node_id.to_string(),
-        addr: peer.addr.clone(),
-    };
+    let peer =
+        |peer: &control::leader::Peer| Peer { node_id: peer.node_id.to_string(), addr: peer.addr.clone() };
     let mut peers: Vec<Peer> = news.managers.iter().map(peer).collect();
     peers.sort_by(|one, other| one.node_id.cmp(&other.node_id));
     peers

@@ -9,8 +9,8 @@ use agent::Credentials;
 use anyhow::Result;
 use manager::keys::LogKeys;
 use manager::{Failure, Pace};
-use model::node::NodeRole;
 use model::Duration;
+use model::node::NodeRole;
 use pki::Identity;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -112,7 +112,11 @@ impl Post {
     }
 
     /// Opens an office and stays in it.
-    async fn serve(&mut self, identity: &mut watch::Receiver<Arc<Identity>>, stop: &CancellationToken) -> End {
+    async fn serve(
+        &mut self,
+        identity: &mut watch::Receiver<Arc<Identity>>,
+        stop: &CancellationToken,
+    ) -> End {
         let office = tokio::select! {
             office = self.open_office() => office,
             () = until_role(identity, NodeRole::Worker) => return End::Demoted,
