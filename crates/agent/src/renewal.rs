@@ -59,6 +59,7 @@ impl Credentials {
                     schedule = Schedule { due: self.identity().renew_at(&mut chance), failures: 0 };
                 }
                 Err(error) => {
+                    eprintln!("RENEW {error} {:?}", self.identity().subject);
                     tracing::warn!(%error, "the certificate could not be renewed");
                     schedule.fail(host::clock::now(), &mut chance);
                 }
@@ -125,7 +126,8 @@ impl Schedule {
     }
 }
 
-/// The managers wish another role, or a certificate of their new root.
+/// The managers wish another role, or a certificate of their new root. Certificates are issued for the role that a node
+/// has, which follows the wished one as soon as the group of managers allows (`security.md` section 5).
 fn is_renewal_wished(told: &News, identity: &Identity) -> bool {
     told.node.certificate.status.state == IssuanceState::Rotate || !has_role(identity, told.node.role)
 }

@@ -2,26 +2,29 @@
 //!
 //! In: questions, the replica's news, who is in the group. Out: proposals, answers, what nodes are told, certificates,
 //! dismissals. The leader is made of the book when leadership is established, and dropped when it is lost; then
-//! everyone who waits is told.
+//! everyone who waits is told. What takes its time outside of this machine is an [`Errand`], which nobody waits for.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use control::leader::{Input, Output};
+use control::leader::{Input, Output, Request, Rotation, SignRequest};
 use host::clock;
 use host::pump::sleep_until;
 use model::limits::REQUESTS_WAITING_MAX;
-use model::{Chance, Machine, NodeId, Timestamp};
+use model::{Chance, ClusterId, ClusterSpec, Machine, NodeId, Refusal, Timestamp, Version};
 use store::State;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::Question;
+use crate::ask::{Question, Reply};
+use crate::authority;
 use crate::desk::Desk;
+use crate::external::Externals;
 use crate::manager::Alarm;
 use crate::members::GroupView;
 use crate::replica::{Order, ReplicaNews};
-use crate::signer;
+use crate::signer::{self, Signer};
 
 /// The pump. `M` is the leader; `F` makes one of the book.
 pub(crate) struct LeaderPump<M, F> {
@@ -35,7 +38,17 @@ pub(crate) struct LeaderPump<M, F> {
     chance: Chance,
     last_proposal: u64,
     in_flight: Option<u64>,
+    externals: Externals,
+    errands: JoinSet<Option<Errand>>,
     _alarm: Alarm,
+}
+
+/// What came back from outside.
+enum Errand {
+    /// A signer has answered.
+    Signed(NodeId, Result<Vec<u8>, String>),
+    /// A question is ready for the leader.
+    Ready(Question),
 }
 
 impl<M, F> LeaderPump<M, F>
@@ -48,7 +61,7 @@ where
         group: GroupView,
         orders: mpsc::Sender<Order>,
         chance: Chance,
-        alarm: Alarm,
+        (externals, alarm): (Externals, Alarm),
     ) -> Self {
         Self {
             make,
@@ -60,6 +73,8 @@ where
             chance,
             last_proposal: 0,
             in_flight: None,
+            externals,
+            errands: JoinSet::new(),
             _alarm: alarm,
         }
     }
@@ -78,6 +93,7 @@ where
                 () = stop.cancelled() => break,
                 Some(news) = news.recv() => self.hear(news),
                 () = self.group.changed(), if self.leader.is_some() => vec![self.members()],
+                Some(errand) = self.errands.join_next() => self.returned(errand.ok().flatten()),
                 Some(question) = questions.recv(), if self.has_room() => self.take(question),
                 () = sleep_until(due) => vec![Input::Wake],
             };
@@ -118,7 +134,71 @@ where
     }
 
     fn take(&mut self, question: Question) -> Vec<Input> {
-        if question.is_stale() { Vec::new() } else { vec![self.desk.take(question)] }
+        match question {
+            stale if stale.is_stale() => Vec::new(),
+            Question::Request(Request::UpdateCluster { id, version, spec, rotation }, reply) => {
+                self.prepare((id, version), spec, rotation, reply);
+                Vec::new()
+            }
+            question => vec![self.desk.take(question)],
+        }
+    }
+
+    /// New settings may wish another authority, which is made ready before the leader hears of it.
+    fn prepare(
+        &mut self,
+        (id, version): (ClusterId, Version),
+        spec: Box<ClusterSpec>,
+        rotation: Rotation,
+        reply: Reply,
+    ) {
+        let (state, externals) = (Arc::clone(&self.state), self.externals.clone());
+        let mut chance = Chance::from_seed(self.chance.bytes());
+        self.errands.spawn(async move {
+            let prepared = match state.cluster().filter(|cluster| cluster.meta.version == version) {
+                Some(cluster) => authority::prepare(cluster, &spec.ca, &externals, &mut chance).await,
+                None => Err(Refusal::out_of_sequence()),
+            };
+            match prepared {
+                Ok(authority) => {
+                    let rotation = Rotation { authority, ..rotation };
+                    let request = Request::UpdateCluster { id, version, spec, rotation };
+                    Some(Errand::Ready(Question::Request(request, reply)))
+                }
+                Err(refusal) => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Err(refusal));
+                    None
+                }
+            }
+        });
+    }
+
+    /// What comes back when this manager leads no more is for nobody.
+    fn returned(&mut self, errand: Option<Errand>) -> Vec<Input> {
+        match errand.filter(|_| self.leader.is_some()) {
+            Some(Errand::Signed(node, signed)) => vec![Input::Signed(node, signed)],
+            Some(Errand::Ready(question)) => vec![self.desk.take(question)],
+            None => Vec::new(),
+        }
+    }
+
+    /// Signs here, or sends for it.
+    fn sign(&mut self, node: NodeId, request: SignRequest) -> Option<Input> {
+        match Signer::of(&self.state) {
+            Ok(Signer::Swarm(authority)) => {
+                Some(Input::Signed(node, signer::sign(&authority, &request, &mut self.chance)))
+            }
+            Ok(Signer::Outside(outside)) => {
+                let externals = self.externals.clone();
+                self.errands.spawn(async move {
+                    let signed = outside.sign(&externals, &request).await?;
+                    Some(Errand::Signed(node, signed))
+                });
+                None
+            }
+            Err(why) => Some(Input::Signed(node, Err(why))),
+        }
     }
 
     /// Who is in the group, as the leader wants to know it.
@@ -147,9 +227,7 @@ where
                 Ok(successor) => return Some(Input::Studied(Box::new(successor))),
                 Err(error) => tracing::error!(%error, "the root that shall follow cannot be read"),
             },
-            Output::Sign(node, request) => {
-                return Some(Input::Signed(node, signer::sign(&self.state, &request, &mut self.chance)));
-            }
+            Output::Sign(node, request) => return self.sign(node, request),
         }
         None
     }

@@ -6,9 +6,11 @@
 
 mod anew;
 pub mod ask;
+mod authority;
 pub mod book;
 pub mod desk;
 mod door;
+mod external;
 mod joining;
 pub mod keys;
 mod leader;

@@ -23,6 +23,7 @@ use wire::{Malformed, Member};
 use crate::anew;
 use crate::ask::Ask;
 use crate::book::{Book, Reader};
+use crate::external::Externals;
 use crate::leader::LeaderPump;
 use crate::log::seal::Keys;
 use crate::log::writer::{Room, Writer};
@@ -214,8 +215,8 @@ impl Manager {
             Ways { leader, messages, leadership, orders: orders.clone(), alarm: Alarm(failure.clone()) };
         let pump = ReplicaPump::new(replica, book, writer, ways, snapshot_position(&stored));
         manager.shutdown.spawn(pump.run(received_orders, stop.clone()));
-        let pump =
-            LeaderPump::new(make, manager.group_view(), orders, host::chance::chance()?, Alarm(failure));
+        let outside = (Externals::new(manager.tls.clone()), Alarm(failure));
+        let pump = LeaderPump::new(make, manager.group_view(), orders, host::chance::chance()?, outside);
         manager.shutdown.spawn(pump.run(questions, news, stop.clone()));
         manager.shutdown.spawn(keeper.run(stop));
 

@@ -53,6 +53,15 @@ pub struct Issue {
     pub expiry: Duration,
 }
 
+impl Issue {
+    /// The names under which the holder answers.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![unit_of(self.role).to_owned(), self.node.to_string()];
+        names.extend((self.role == NodeRole::Manager).then(|| ROOT_NAME.to_owned()));
+        names
+    }
+}
+
 impl Authority {
     /// A new root.
     pub fn found(now: Timestamp, chance: &mut Chance) -> Self {
@@ -114,6 +123,14 @@ impl Authority {
         &self.key_pem
     }
 
+    /// A request, PEM, for another authority to sign this root as it is.
+    ///
+    /// # Errors
+    /// If the root cannot be read.
+    pub fn request(&self) -> Result<Vec<u8>, Unusable> {
+        cross::request(&self.certificate_pem, self.issuer.key())
+    }
+
     /// Signs a request, PEM; the chain is PEM too, the certificate first.
     ///
     /// # Errors
@@ -154,10 +171,8 @@ fn node_params(issue: Issue, now: Timestamp, chance: &mut Chance) -> Result<Cert
     params.distinguished_name.push(DnType::OrganizationalUnitName, unit);
     params.distinguished_name.push(DnType::CommonName, node.as_str());
 
-    let mut names = vec![unit, node.as_str()];
-    names.extend((role == NodeRole::Manager).then_some(ROOT_NAME));
     let names: Result<Vec<_>, _> =
-        names.into_iter().map(|name| name.try_into().map(SanType::DnsName)).collect();
+        issue.names().into_iter().map(|name| name.try_into().map(SanType::DnsName)).collect();
     params.subject_alt_names = names.map_err(|error| Unusable::unreadable("certificate request", error))?;
 
     params.is_ca = IsCa::ExplicitNoCa;

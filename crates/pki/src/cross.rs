@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 
 use pkcs8::ObjectIdentifier;
 use pkcs8::der::asn1::{Any, AnyRef, BitString};
-use pkcs8::der::{self, Decode, Encode};
+use pkcs8::der::{self, Decode, Encode, Tag, TagNumber};
 use pkcs8::spki::AlgorithmIdentifier;
 use rcgen::{KeyPair, SigningKey};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::trust::chain_from_pem;
 use crate::{Unusable, pem};
+
+/// The field of a request's attributes.
+const NO_ATTRIBUTES: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
 
 /// Where a certificate of version 3 says how it is signed, and by whom.
 const ALGORITHM: usize = 2;
@@ -28,6 +31,24 @@ pub(crate) fn sign(signer_pem: &[u8], key: &KeyPair, root_pem: &[u8]) -> Result<
     let signature = key.sign(&unsigned).map_err(unreadable)?;
     let signed = signed(&unsigned, algorithm, &signature).map_err(unreadable)?;
     Ok(pem::block("CERTIFICATE", &BTreeMap::new(), &signed))
+}
+
+/// Asks another authority to sign this root; a request, PEM, with the root's name and key.
+pub(crate) fn request(root_pem: &[u8], key: &KeyPair) -> Result<Vec<u8>, Unusable> {
+    let root = chain_from_pem(root_pem)?.remove(0);
+    let (_, root) = X509Certificate::from_der(&root).map_err(unreadable)?;
+    let content = request_content(root.subject().as_raw(), root.public_key().raw).map_err(unreadable)?;
+    let signature = key.sign(&content).map_err(unreadable)?;
+    let algorithm = algorithm_of(key).map_err(unreadable)?;
+    let request = signed(&content, algorithm, &signature).map_err(unreadable)?;
+    Ok(pem::block("CERTIFICATE REQUEST", &BTreeMap::new(), &request))
+}
+
+/// A request of version 1, without attributes.
+fn request_content(subject: &[u8], public_key: &[u8]) -> der::Result<Vec<u8>> {
+    let version = Any::encode_from(&0_u8)?;
+    let attributes = Any::new(NO_ATTRIBUTES, [])?;
+    vec![version, Any::from_der(subject)?, Any::from_der(public_key)?, attributes].to_der()
 }
 
 /// The part of the root that is signed, with another signer in it.

@@ -227,6 +227,30 @@ fn a_root_that_another_signed_stays_what_it_is() {
 }
 
 #[test]
+fn only_the_new_root_as_the_old_one_signed_it_is_taken() {
+    let (old, new, other) = (Swarm::new(17), Swarm::new(18), Swarm::new(19));
+    let cross =
+        |signer: &Swarm, root: &Swarm| signer.authority.cross_sign(root.authority.certificate_pem()).unwrap();
+    old.roots().check_crossed(&cross(&old, &new), &new.roots()).unwrap();
+    assert!(old.roots().check_crossed(&cross(&other, &new), &new.roots()).is_err());
+    assert!(old.roots().check_crossed(&cross(&old, &other), &new.roots()).is_err());
+    assert!(old.roots().check_crossed(new.authority.certificate_pem(), &new.roots()).is_err());
+}
+
+#[test]
+fn a_root_asks_another_authority_with_its_own_name_and_key() {
+    let swarm = Swarm::new(20);
+    let request = swarm.authority.request().unwrap();
+    let (_, request) = x509_parser::pem::parse_x509_pem(&request).unwrap();
+    let (_, request) =
+        x509_parser::certification_request::X509CertificationRequest::from_der(&request.contents).unwrap();
+    request.verify_signature().unwrap();
+    let info = &request.certification_request_info;
+    assert_eq!(info.subject.to_string(), "CN=swarm-ca");
+    assert_eq!(info.subject_pki.raw, swarm.roots().as_issuer().cert_issuer_public_key);
+}
+
+#[test]
 fn roots_that_openssl_makes_can_sign_and_follow() {
     let stock =
         |name: &str| std::fs::read(format!("{}/tests/openssl/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();

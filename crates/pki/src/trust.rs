@@ -1,9 +1,11 @@
 //! Whom a connection trusts: the swarm's roots, and TLS settings made of them (`security.md` sections 2 and 6).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::Timestamp;
 use model::node::NodeTlsInfo;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::pem::PemObject;
@@ -13,7 +15,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::Unusable;
+use crate::subject::Subject;
+use crate::{Unusable, pem};
 
 /// The protocol that TLS agrees upon.
 pub(crate) const ALPN_H2: &[u8] = b"h2";
@@ -44,6 +47,12 @@ impl Roots {
     /// The bundle, byte for byte as it was given: tokens name its digest.
     pub fn pem(&self) -> &[u8] {
         &self.pem
+    }
+
+    /// The bundle without any text around the certificates, as a swarm serves it.
+    pub fn normal_pem(&self) -> Vec<u8> {
+        let block = |root: &CertificateDer<'_>| pem::block("CERTIFICATE", &BTreeMap::new(), root);
+        self.certificates.iter().flat_map(block).collect()
     }
 
     /// The roots, DER.
@@ -80,6 +89,37 @@ impl Roots {
         Arc::new(with_alpn(config))
     }
 
+    /// True if this is the same root, or bundle, byte for byte in what counts: the text around the certificates does
+    /// not.
+    pub fn is(&self, other: &Self) -> bool {
+        self.certificates == other.certificates
+    }
+
+    /// True if both have the same key, whatever else they say.
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        self.as_issuer().cert_issuer_public_key == other.as_issuer().cert_issuer_public_key
+    }
+
+    /// Judges what one of these roots is said to have signed in the place of another root.
+    ///
+    /// # Errors
+    /// If it is not the other root, or none of these signed it.
+    pub fn check_crossed(&self, crossed_pem: &[u8], root: &Self) -> Result<(), Unusable> {
+        let crossed = chain_from_pem(crossed_pem)?.remove(0);
+        let (_, crossed) = X509Certificate::from_der(&crossed)
+            .map_err(|error| Unusable::unreadable("root certificate", error))?;
+        let original = parsed(&root.certificates[0]);
+        let is_same = crossed.subject().as_raw() == original.subject().as_raw()
+            && crossed.public_key().raw == original.public_key().raw
+            && crossed.is_ca();
+        let signs =
+            |signer: &CertificateDer<'_>| crossed.verify_signature(Some(parsed(signer).public_key())).is_ok();
+        if is_same && self.certificates.iter().any(signs) {
+            return Ok(());
+        }
+        Err(Unusable::untrusted("root certificate", "it is not the new root, signed by the old one"))
+    }
+
     /// Judges a chain, leaf first: does it lead to a root, and is it valid now?
     ///
     /// # Errors
@@ -98,6 +138,16 @@ impl Roots {
     /// The key of the first root, as it stands in its certificate.
     pub(crate) fn public_key(&self) -> Vec<u8> {
         parsed(&self.certificates[0]).public_key().subject_public_key.data.to_vec()
+    }
+
+    /// As [`Roots::check`], of a chain in PEM; whom it names.
+    ///
+    /// # Errors
+    /// If it cannot be read, or must not be trusted.
+    pub fn check_pem(&self, chain: &[u8], now: Timestamp) -> Result<Subject, Unusable> {
+        let chain = chain_from_pem(chain)?;
+        self.check(&chain, now)?;
+        Subject::of(&chain[0])
     }
 
     pub(crate) fn store(&self) -> Arc<RootCertStore> {
@@ -119,6 +169,20 @@ pub fn unverified_client() -> Arc<ClientConfig> {
     let config =
         client_builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     Arc::new(with_alpn(config))
+}
+
+/// The same client, to call web servers whose certificates lead to one of these roots.
+///
+/// # Errors
+/// If TLS refuses the roots.
+pub fn web_client(client: &ClientConfig, roots: &Roots) -> Result<ClientConfig, Unusable> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.store(), provider())
+        .build()
+        .map_err(|error| Unusable::untrusted("root certificate", error))?;
+    let mut client = client.clone();
+    client.dangerous().set_certificate_verifier(verifier);
+    client.alpn_protocols.clear();
+    Ok(client)
 }
 
 /// The certificates of a bundle, PEM.

@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
     use crate::leader::fixtures::{book, change, cluster, node, node_id};
-    use crate::leader::{Input, Leader};
+    use crate::leader::{Input, Leader, SessionEvent, Tell, Ticket};
 
     /// A leader whose proposals are committed at once, and what it wished to study.
     struct Stage {
@@ -154,6 +154,8 @@ mod tests {
         book: State,
         now: Timestamp,
         studied: Vec<Vec<u8>>,
+        /// The roots that nodes were told of.
+        told: Vec<Vec<u8>>,
     }
 
     impl Stage {
@@ -177,7 +179,7 @@ mod tests {
         /// A new leader over this book.
         fn lead(book: State, now: Timestamp) -> Self {
             let leader = Leader::new(&book, node_id(1), Chance::from_number(1), now);
-            let mut stage = Self { leader, book, now, studied: Vec::new() };
+            let mut stage = Self { leader, book, now, studied: Vec::new(), told: Vec::new() };
             stage.hear(Input::Wake);
             stage
         }
@@ -192,6 +194,7 @@ mod tests {
                             inputs.push(Input::Committed(Box::new(self.book.clone())));
                         }
                         Output::Study(root) => self.studied.push(root),
+                        Output::Tell(_, _, Tell::Session(message)) => self.told.push(message.root_ca),
                         _ => {}
                     }
                 }
@@ -299,6 +302,18 @@ mod tests {
         change(&mut stage.book, |draft| draft.remove(&draft.nodes.get(away).cloned().unwrap()));
         stage.hear(Input::Committed(Box::new(stage.book.clone())));
         assert_eq!(stage.root().ca_cert, b"new");
+    }
+
+    #[test]
+    fn whoever_is_greeted_with_the_end_hears_of_the_new_root() {
+        let mut stage = Stage::new(1);
+        stage.answer();
+        let (ticket, session, addr) = (Ticket(1), None, String::new());
+        let description = Box::new(described("new"));
+        let open = SessionEvent::Open { ticket, description, session, addr };
+        stage.hear(Input::Session(node_id(1), open));
+        assert_eq!(stage.root().ca_cert, b"new");
+        assert_eq!(stage.told, [b"new"]);
     }
 
     #[test]

@@ -2,7 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod cfssl;
+mod external;
 mod stage;
+<<<<<<< HEAD
+=======
+mod stock;
+mod succession;
+>>>>>>> b8a14c1 (Rotate the root as users wish it, with signers outside the swarm too)
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Agent, AgentConfig, Credentials, Executor, NullExecutor};
-use control::leader::{Answer, Founding, Request};
+use control::leader::{Answer, Founding, Request, Rotation};
 use model::cluster::{JoinTokens, RootCa};
 use model::node::{
     Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeState, NodeStatus,
 };
 use model::{
-    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, ServiceId,
+    Annotations, Chance, Cluster, ClusterId, ClusterSpec, Meta, Node, NodeId, NodeSpec, Refusal, ServiceId,
     ServiceMode, ServiceSpec, TaskSpec,
 };
 use pki::{Authority, Identity, Issue, JoinToken, Key, Roots};
+use rustls::{ClientConfig, ServerConfig};
 use skep_manager::log::seal::{DataKey, Keys};
 use skep_manager::services::LogBroker;
 use skep_manager::transport::Outgoing;
@@ -23,6 +24,7 @@ use skep_manager::{Beginning, Door, Manager, ManagerConfig, Pace};
 use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 /// A manager that serves, and all that it began with.
@@ -68,7 +70,7 @@ impl Swarm {
         let Kept { folder, credentials, tokens } = kept;
         let addr = listener.local_addr().unwrap().to_string();
         let identity = credentials.identity();
-        let tls = watch::Sender::new(identity.client_tls().unwrap()).subscribe();
+        let (tls, server) = follow(&credentials);
         let (outgoing, messages) = Outgoing::new(tls.clone());
         let cluster = identity.subject.cluster_id().unwrap();
         let config = ManagerConfig {
@@ -84,7 +86,6 @@ impl Swarm {
         };
         let beginning = founding.map_or(Beginning::Resume, |founding| Beginning::Found(Box::new(founding)));
         let manager = Arc::new(Manager::start(config, beginning).await.unwrap());
-        let server = watch::Sender::new(identity.server_tls().unwrap()).subscribe();
         let door = Door::open(listener, cluster, server);
         let logs = LogBroker::default();
         door.serve(&manager, logs.clone(), outgoing);
@@ -106,6 +107,37 @@ impl Swarm {
             chance: host::chance::chance().unwrap(),
         };
         Agent::start(config, Arc::new(executor)).unwrap()
+    }
+
+    /// A node at work, as a daemon would have it.
+    pub(crate) fn live(&self, name: &str, credentials: Arc<Credentials>) -> LiveNode {
+        let agent = self.agent(name, &credentials);
+        let (news, chance) = (agent.news(), host::chance::chance().unwrap());
+        let (stop, fresh) = (CancellationToken::new(), Arc::clone(&credentials));
+        let stopped = stop.clone();
+        tokio::spawn(async move { fresh.keep_fresh(news, chance, stopped).await });
+        LiveNode { credentials, _agent: agent, stop }
+    }
+
+    /// A worker that joins now and is at work.
+    pub(crate) async fn join(&self, name: &str) -> LiveNode {
+        let folder = self.folder.path().join(format!("{name}-certificates"));
+        let tokens = self.manager.book().state().cluster().unwrap().root_ca.join_tokens.clone();
+        let joined = Credentials::join(&folder, &self.addr, &tokens.worker, Availability::Active);
+        self.live(name, Arc::new(joined.await.unwrap()))
+    }
+
+    /// Gives the swarm other settings.
+    pub(crate) async fn update(
+        &self,
+        rotation: Rotation,
+        edit: impl FnOnce(&mut ClusterSpec),
+    ) -> Result<(), Refusal> {
+        let cluster = self.manager.book().state().cluster().unwrap().clone();
+        let (id, version, mut spec) = (cluster.id, cluster.meta.version, Box::new(cluster.spec.clone()));
+        edit(&mut spec);
+        let request = Request::UpdateCluster { id, version, spec, rotation };
+        self.manager.ask().request(request).await.map(drop)
     }
 
     /// A way to call the manager as this node.
@@ -137,6 +169,43 @@ impl Swarm {
         let mut book = self.manager.book().watch();
         let reached = tokio::time::timeout(Duration::from_secs(20), book.wait_for(|state| wished(state)));
         reached.await.expect("the swarm gets there").unwrap().clone()
+    }
+}
+
+/// TLS settings for both ends of connections, whenever these credentials change.
+fn follow(
+    credentials: &Credentials,
+) -> (watch::Receiver<Arc<ClientConfig>>, watch::Receiver<Arc<ServerConfig>>) {
+    let mut identity = credentials.subscribe();
+    let first = identity.borrow_and_update().clone();
+    let (client, as_client) = watch::channel(first.client_tls().unwrap());
+    let (server, as_server) = watch::channel(first.server_tls().unwrap());
+    tokio::spawn(async move {
+        while identity.changed().await.is_ok() {
+            let identity = identity.borrow_and_update().clone();
+            client.send_replace(identity.client_tls().unwrap());
+            server.send_replace(identity.server_tls().unwrap());
+        }
+    });
+    (as_client, as_server)
+}
+
+/// A node that speaks and keeps its credentials fresh.
+pub(crate) struct LiveNode {
+    pub(crate) credentials: Arc<Credentials>,
+    _agent: Agent,
+    stop: CancellationToken,
+}
+
+impl LiveNode {
+    pub(crate) fn id(&self) -> NodeId {
+        self.credentials.identity().subject.node_id().unwrap()
+    }
+}
+
+impl Drop for LiveNode {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 

@@ -96,6 +96,7 @@ impl Dispatcher {
     /// with what was committed, and after a round that drafted nothing.
     pub fn committed(&mut self, state: &State, changes: &[Change], now: Timestamp) -> Vec<Output> {
         let mut wishes = self.statuses.answers();
+        let all = self.sessions.renew(state, changes);
         let mut greeted = BTreeSet::new();
         for opened in self.sessions.opened(state) {
             self.heartbeats.opened(state, opened.node, now);
@@ -108,7 +109,7 @@ impl Dispatcher {
                 self.sessions.end(node.id);
             }
         }
-        wishes.extend(self.sessions.news(state, changes, &greeted));
+        wishes.extend(self.sessions.news(state, (changes, all), &greeted));
         wishes.extend(self.differences(state, changes));
         wishes
     }

@@ -169,18 +169,23 @@ impl Sessions {
         self.asking = asking.collect();
     }
 
+    /// Takes in what all nodes are told alike. True if it differs from what they were told.
+    pub(super) fn renew(&mut self, state: &State, changes: &[Change]) -> bool {
+        changes.iter().any(|change| self.shared.may_change(change)) && self.shared.renew(state)
+    }
+
     /// The sessions whose nodes are ready in the book now.
     pub(super) fn opened(&mut self, state: &State) -> Vec<Opened> {
         let drafted = std::mem::take(&mut self.drafted);
         drafted.into_iter().map(|opening| self.begin(state, opening)).collect()
     }
 
-    /// What nodes are to be told about themselves and their managers, and about sessions that ended. Those that
-    /// were greeted with this commit know already.
+    /// What nodes are to be told about themselves and, if `all` of them are concerned, their managers; and about
+    /// sessions that ended. Those that were greeted with this commit know already.
     pub(super) fn news(
         &mut self,
         state: &State,
-        changes: &[Change],
+        (changes, all): (&[Change], bool),
         greeted: &BTreeSet<NodeId>,
     ) -> Vec<Output> {
         let end = |(node, session)| Output::Tell(node, session, Tell::End(session_invalid()));
@@ -188,7 +193,6 @@ impl Sessions {
             |(node, session): &(NodeId, SessionId)| self.open.get(node).is_some_and(|it| it.id == *session);
         let ended = self.ended.drain(..).filter(|ended| !again(ended));
         let mut wishes: Vec<Output> = ended.map(end).collect();
-        let all = changes.iter().any(|change| self.shared.may_change(change)) && self.shared.renew(state);
         let changed: BTreeSet<NodeId> = changes
             .iter()
             .filter_map(|change| match change.object() {
