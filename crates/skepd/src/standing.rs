@@ -25,7 +25,6 @@ pub(crate) enum Standing {
     /// On its way into a swarm.
     Pending(Facts),
     /// A manager whose key is sealed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody locks managers yet"))]
     Locked,
     /// A member of a swarm that cannot work, and why.
     Broken(Facts, String),
@@ -88,7 +87,7 @@ pub(crate) enum Command {
     /// Leave the swarm.
     Leave(Farewell, Reply<()>),
     /// Unseal the manager's key with `SWMKEY-1-…`.
-    Unlock(#[expect(dead_code, reason = "nobody locks managers yet")] String, Reply<()>),
+    Unlock(String, Reply<()>),
 }
 
 /// Whether a node leaves although that may harm the swarm.
@@ -220,10 +219,7 @@ impl Standing {
                 "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect \
                  this node to swarm and try again."
             }
-            Self::Locked => {
-                "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker swarm \
-                 unlock\" to unlock it."
-            }
+            Self::Locked => LOCKED,
             Self::Worker(_) => {
                 "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. \
                  Please run this command on a manager node or promote the current node to a manager."
@@ -241,6 +237,10 @@ impl Standing {
 
 /// What a node says that came back after its certificate had ended.
 pub(crate) const CERTIFICATE_EXPIRED: &str = "certificate expired";
+
+/// What a manager says whose key is sealed.
+pub(crate) const LOCKED: &str = "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker \
+                                 swarm unlock\" to unlock it.";
 
 const STILL_JOINING: &str = "Timeout was reached before node joined. The attempt to join the swarm will continue in \
                              the background. Use the \"docker info\" command to see the current swarm status of your \

@@ -14,7 +14,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// What the signer says to whatever it is asked.
@@ -33,7 +33,7 @@ pub(crate) struct Cfssl {
     pub(crate) url: String,
     pub(crate) asked: Arc<Mutex<Vec<Value>>>,
     pub(crate) habit: Arc<Mutex<Habit>>,
-    serving: JoinHandle<()>,
+    _serving: JoinSet<()>,
 }
 
 struct Desk {
@@ -56,19 +56,14 @@ impl Cfssl {
             asked: Arc::clone(&asked),
             habit: Arc::clone(&habit),
         };
-        let serving = tokio::spawn(async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Whoever hangs up early is not answered.
                 let _ = desk.answer(&acceptor, stream).await;
             }
         });
-        Self { url, asked, habit, serving }
-    }
-}
-
-impl Drop for Cfssl {
-    fn drop(&mut self) {
-        self.serving.abort();
+        Self { url, asked, habit, _serving: serving }
     }
 }
 

@@ -5,11 +5,7 @@
 mod cfssl;
 mod external;
 mod stage;
-<<<<<<< HEAD
-=======
-mod stock;
 mod succession;
->>>>>>> b8a14c1 (Rotate the root as users wish it, with signers outside the swarm too)
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

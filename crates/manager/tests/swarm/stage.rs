@@ -24,6 +24,7 @@ use skep_manager::{Beginning, Door, Manager, ManagerConfig, Pace};
 use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -36,6 +37,7 @@ pub(crate) struct Swarm {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) logs: LogBroker,
     pub(crate) door: Door,
+    _shells: JoinSet<()>,
 }
 
 /// What outlasts a manager.
@@ -59,7 +61,7 @@ impl Swarm {
 
     /// The same swarm after its manager's end and new start.
     pub(crate) async fn restart(self) -> Self {
-        let Self { manager, addr, credentials, tokens, folder, logs: _, door } = self;
+        let Self { manager, addr, credentials, tokens, folder, logs: _, door, _shells } = self;
         assert!(door.close(Duration::from_secs(5)).await);
         assert!(Arc::into_inner(manager).unwrap().stop().await);
         let listener = TcpListener::bind(&addr).await.unwrap();
@@ -70,7 +72,8 @@ impl Swarm {
         let Kept { folder, credentials, tokens } = kept;
         let addr = listener.local_addr().unwrap().to_string();
         let identity = credentials.identity();
-        let (tls, server) = follow(&credentials);
+        let mut shells = JoinSet::new();
+        let (tls, server) = follow(&credentials, &mut shells);
         let (outgoing, messages) = Outgoing::new(tls.clone());
         let cluster = identity.subject.cluster_id().unwrap();
         let config = ManagerConfig {
@@ -90,7 +93,7 @@ impl Swarm {
         let logs = LogBroker::default();
         door.serve(&manager, logs.clone(), outgoing);
         manager.settle().await;
-        Self { manager, addr, credentials, tokens, folder, logs, door }
+        Self { manager, addr, credentials, tokens, folder, logs, door, _shells: shells }
     }
 
     pub(crate) fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
@@ -113,10 +116,10 @@ impl Swarm {
     pub(crate) fn live(&self, name: &str, credentials: Arc<Credentials>) -> LiveNode {
         let agent = self.agent(name, &credentials);
         let (news, chance) = (agent.news(), host::chance::chance().unwrap());
-        let (stop, fresh) = (CancellationToken::new(), Arc::clone(&credentials));
-        let stopped = stop.clone();
-        tokio::spawn(async move { fresh.keep_fresh(news, chance, stopped).await });
-        LiveNode { credentials, _agent: agent, stop }
+        let fresh = Arc::clone(&credentials);
+        let mut shells = JoinSet::new();
+        shells.spawn(async move { fresh.keep_fresh(news, chance, CancellationToken::new()).await });
+        LiveNode { credentials, _agent: agent, _shells: shells }
     }
 
     /// A worker that joins now and is at work.
@@ -175,12 +178,13 @@ impl Swarm {
 /// TLS settings for both ends of connections, whenever these credentials change.
 fn follow(
     credentials: &Credentials,
+    shells: &mut JoinSet<()>,
 ) -> (watch::Receiver<Arc<ClientConfig>>, watch::Receiver<Arc<ServerConfig>>) {
     let mut identity = credentials.subscribe();
     let first = identity.borrow_and_update().clone();
     let (client, as_client) = watch::channel(first.client_tls().unwrap());
     let (server, as_server) = watch::channel(first.server_tls().unwrap());
-    tokio::spawn(async move {
+    shells.spawn(async move {
         while identity.changed().await.is_ok() {
             let identity = identity.borrow_and_update().clone();
             client.send_replace(identity.client_tls().unwrap());
@@ -194,18 +198,12 @@ fn follow(
 pub(crate) struct LiveNode {
     pub(crate) credentials: Arc<Credentials>,
     _agent: Agent,
-    stop: CancellationToken,
+    _shells: JoinSet<()>,
 }
 
 impl LiveNode {
     pub(crate) fn id(&self) -> NodeId {
         self.credentials.identity().subject.node_id().unwrap()
-    }
-}
-
-impl Drop for LiveNode {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

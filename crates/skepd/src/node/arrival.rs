@@ -14,8 +14,8 @@ use host::clock;
 use manager::Pace;
 use manager::keys::LogKeys;
 use model::node::Availability;
-use pki::JoinToken;
 use pki::token::NotAToken;
+use pki::{JoinToken, UnlockKey};
 use tokio_util::sync::CancellationToken;
 
 use super::address::{self, Addresses};
@@ -27,14 +27,14 @@ use crate::executor::ContainerExecutor;
 
 /// A way into a swarm.
 pub(super) enum Way {
-    /// Back into the swarm that this node was in.
-    Back(Participation),
+    /// Back into the swarm that this node was in, with the key that unlocks it if it is locked.
+    Back(Participation, Option<UnlockKey>),
     /// By founding a swarm.
     Found(Box<Wishes>, Addresses),
     /// By joining a swarm.
     Join(Ticket),
-    /// Alone, as the only manager that is left.
-    Alone(Participation),
+    /// Alone, as the only manager that is left, with the key that its own is sealed with.
+    Alone(Participation, Option<UnlockKey>),
 }
 
 /// What lets a node into a swarm, checked.
@@ -43,6 +43,9 @@ pub(super) struct Ticket {
     token: String,
     availability: Availability,
 }
+
+/// How a node takes part, with what its manager begins, and what its key is sealed with.
+type Entry = (Participation, Opening, Option<UnlockKey>);
 
 /// What is needed on every way.
 pub(super) struct Arrival {
@@ -103,13 +106,18 @@ impl Way {
     ///
     /// # Errors
     /// If they make no sense.
-    pub(super) fn alone(participation: Participation, request: &InitRequest) -> Result<Self, ApiError> {
+    pub(super) fn alone(
+        participation: Participation,
+        unlock: Option<UnlockKey>,
+        request: &InitRequest,
+    ) -> Result<Self, ApiError> {
         if request.advertise_addr.is_empty() {
-            return Ok(Self::Alone(participation));
+            return Ok(Self::Alone(participation, unlock));
         }
         let Addresses { listen, advertise } =
             address::choose(&request.listen_addr, &request.advertise_addr, &address::interfaces()?)?;
-        Ok(Self::Alone(Participation { listen_addr: listen, advertise_addr: advertise, ..participation }))
+        let participation = Participation { listen_addr: listen, advertise_addr: advertise, ..participation };
+        Ok(Self::Alone(participation, unlock))
     }
 }
 
@@ -119,7 +127,7 @@ impl Arrival {
     /// # Errors
     /// What is in the way; then nothing runs.
     pub(super) async fn take(self, way: Way, give_up: CancellationToken) -> Result<Membership> {
-        let goes_back = matches!(way, Way::Back(_));
+        let goes_back = matches!(way, Way::Back(..));
         let entered = give_up.run_until_cancelled(self.enter(way)).await;
         let mut membership = Membership::start(entered.context(GIVEN_UP)??).await?;
         let arriving = async {
@@ -139,26 +147,27 @@ impl Arrival {
 
     /// Does on disk what makes this node a member.
     async fn enter(self, way: Way) -> Result<Start> {
-        let (participation, opening) = match way {
-            Way::Back(participation) => (participation, Opening::Usual),
+        let (participation, opening, unlock) = match way {
+            Way::Back(participation, unlock) => (participation, Opening::Usual, unlock),
             Way::Found(wishes, addresses) => self.found(*wishes, addresses)?,
-            Way::Join(ticket) => (self.join(ticket).await?, Opening::Usual),
-            Way::Alone(participation) => (participation, Opening::Alone),
+            Way::Join(ticket) => self.join(ticket).await?,
+            Way::Alone(participation, unlock) => (participation, Opening::Alone, unlock),
         };
         self.files.take_part(&participation)?;
         let Self { files, executor, pace } = self;
-        Ok(Start { files, participation, opening, pace, executor })
+        Ok(Start { files, participation, opening, unlock, pace, executor })
     }
 
-    fn found(&self, wishes: Wishes, addresses: Addresses) -> Result<(Participation, Opening)> {
+    fn found(&self, wishes: Wishes, addresses: Addresses) -> Result<Entry> {
         // What an earlier swarm may have left would be in the way.
         self.files.forget().context("making room for a new swarm")?;
         let chance = &mut host::chance::chance().context("asking the kernel for chance")?;
-        let Beginning { founding, identity, chain, key } = founding::begin(wishes, clock::now(), chance)?;
+        let Beginning { founding, identity, chain, key, unlock } =
+            founding::begin(wishes, clock::now(), chance)?;
         let mut key = key.to_file();
-        LogKeys::random(chance).write(&mut key, None, chance);
+        LogKeys::random(chance).write(&mut key, unlock.as_ref(), chance);
         let (folder, roots) = (self.files.certificates(), identity.roots().clone());
-        Credentials::begin(&folder, roots, (&chain, &key), None, clock::now())
+        Credentials::begin(&folder, roots, (&chain, &key), unlock.clone(), clock::now())
             .context("keeping the first credentials")?;
         let participation = Participation {
             listen_addr: addresses.listen,
@@ -167,15 +176,15 @@ impl Arrival {
             remote_addr: String::new(),
             raft_id: chance.number() >> 1 | 1,
         };
-        Ok((participation, Opening::Founding(Box::new(founding))))
+        Ok((participation, Opening::Founding(Box::new(founding)), unlock))
     }
 
-    async fn join(&self, ticket: Ticket) -> Result<Participation> {
+    async fn join(&self, ticket: Ticket) -> Result<Entry> {
         let Ticket { participation, token, availability } = ticket;
         self.files.forget().context("making room for another swarm")?;
         let folder = self.files.certificates();
-        Credentials::join(&folder, &participation.remote_addr, &token, availability).await?;
-        Ok(participation)
+        let joined = Credentials::join(&folder, &participation.remote_addr, &token, availability).await?;
+        Ok((participation, Opening::Usual, joined.unlock_key()))
     }
 }
 

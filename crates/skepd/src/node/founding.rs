@@ -9,6 +9,7 @@ use api::swarm::InitRequest;
 use control::leader::Founding;
 use model::cluster::{
     CaConfig, Cluster, ClusterSpec, DEFAULT_CLUSTER, EncryptionKey, JoinTokens, RaftConfig, RootCa,
+    UNLOCK_SUBSYSTEM,
 };
 use model::limits::{CERT_EXPIRY_DEFAULT, CERT_EXPIRY_MIN, HEARTBEAT_PERIOD_DEFAULT, TASK_HISTORY_DEFAULT};
 use model::node::{
@@ -16,7 +17,7 @@ use model::node::{
     NodeStatus,
 };
 use model::{Annotations, Chance, ClusterId, Meta, NodeId, Timestamp};
-use pki::{Authority, Identity, Issue, JoinToken, Key, Roots, Unusable};
+use pki::{Authority, Identity, Issue, JoinToken, Key, Roots, UnlockKey, Unusable};
 
 /// What a user wishes of a new swarm, checked.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub(crate) struct Beginning {
     pub(crate) chain: Vec<u8>,
     /// Its key.
     pub(crate) key: Key,
+    /// What managers seal their keys with, if they do.
+    pub(crate) unlock: Option<UnlockKey>,
 }
 
 /// Draws everything that a new swarm needs.
@@ -64,11 +67,18 @@ pub(crate) fn begin(wishes: Wishes, now: Timestamp, chance: &mut Chance) -> Resu
         certificate: chain.clone(),
         common_name: node_id.to_string(),
     };
-    let founding = Founding {
-        cluster: cluster(cluster_id, spec, &authority, &wishes, chance),
-        node: first_node(node_id, wishes.availability, wishes.vxlan_port, certificate),
-    };
-    Ok(Beginning { founding, identity, chain, key })
+    let unlock = spec.auto_lock_managers.then(|| UnlockKey::random(chance));
+    let mut cluster = cluster(cluster_id, spec, &authority, &wishes, chance);
+    cluster.unlock_keys = unlock.iter().map(as_encryption_key).collect();
+    let founding =
+        Founding { cluster, node: first_node(node_id, wishes.availability, wishes.vxlan_port, certificate) };
+    Ok(Beginning { founding, identity, chain, key, unlock })
+}
+
+/// The unlock key as the cluster object holds it.
+fn as_encryption_key(unlock: &UnlockKey) -> EncryptionKey {
+    let key = unlock.as_bytes().to_vec();
+    EncryptionKey { subsystem: UNLOCK_SUBSYSTEM.to_owned(), key, lamport_time: 0 }
 }
 
 fn cluster(
@@ -174,10 +184,8 @@ impl Wishes {
             default_addr_pool,
             subnet_size,
         } = request;
-        let spec = spec.merge_into(default_spec())?;
-        if auto_lock_managers || spec.auto_lock_managers {
-            return Err(ApiError::not_built("locking managers (AutoLockManagers)"));
-        }
+        let mut spec = spec.merge_into(default_spec())?;
+        spec.auto_lock_managers |= auto_lock_managers;
         if spec.annotations.name != DEFAULT_CLUSTER {
             return Err(ApiError::invalid("swarm spec must be named \"default\""));
         }

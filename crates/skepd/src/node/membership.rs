@@ -12,6 +12,7 @@ use host::shutdown::Shutdown;
 use manager::Pace;
 use model::node::NodeRole;
 use model::{Chance, Duration, NodeId};
+use pki::UnlockKey;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -47,6 +48,8 @@ pub(super) struct Start {
     pub(super) participation: Participation,
     /// With what its manager begins, if it is one.
     pub(super) opening: Opening,
+    /// What its key is sealed with, if it is.
+    pub(super) unlock: Option<UnlockKey>,
     /// How soon managers take each other for lost.
     pub(super) pace: Pace,
     /// Its hands.
@@ -56,8 +59,8 @@ pub(super) struct Start {
 impl Membership {
     /// Starts everything. The manager comes when it can.
     pub(super) async fn start(start: Start) -> Result<Self> {
-        let Start { files, participation, opening, pace, executor } = start;
-        let credentials = Arc::new(credentials(&files)?);
+        let Start { files, participation, opening, unlock, pace, executor } = start;
+        let credentials = Arc::new(credentials(&files, unlock)?);
         let node_id = credentials.identity().subject.node_id().context("the certificate names no node")?;
         let managers = match opening {
             Opening::Usual => files.managers()?,
@@ -145,6 +148,11 @@ impl Membership {
         self.node_id
     }
 
+    /// What its key is sealed with, if it is.
+    pub(super) fn unlock_key(&self) -> Option<UnlockKey> {
+        self.credentials.unlock_key()
+    }
+
     /// Which role this node's certificate is for.
     pub(super) fn role(&self) -> Option<NodeRole> {
         self.credentials.identity().subject.role()
@@ -200,9 +208,9 @@ impl Drop for Membership {
 }
 
 /// The credentials of this node, if they still let it speak.
-fn credentials(files: &SwarmFiles) -> Result<Credentials> {
+fn credentials(files: &SwarmFiles, unlock: Option<UnlockKey>) -> Result<Credentials> {
     let credentials =
-        Credentials::load(&files.certificates(), None)?.context("the credentials of this node are gone")?;
+        Credentials::load(&files.certificates(), unlock)?.context("the credentials of this node are gone")?;
     if credentials.identity().validity.until < host::clock::now() {
         bail!("the certificate of this node has expired; to replace it, leave the swarm and join again");
     }

@@ -8,6 +8,7 @@ mod arrival;
 mod farewell;
 mod files;
 mod founding;
+mod lock;
 mod membership;
 mod office;
 mod post;
@@ -58,6 +59,8 @@ enum Waiting {
     Founder(Reply<String>),
     /// A user who joins one.
     Joiner(Reply<()>),
+    /// A user who unlocks the one that this machine was in.
+    Unlocker(Reply<()>),
 }
 
 /// Commands that may wait; they come from people.
@@ -107,7 +110,7 @@ impl Node {
             Command::Init(request, reply) => self.init(*request, reply).await,
             Command::Join(request, reply) => self.join(*request, reply),
             Command::Leave(farewell, reply) => drop(reply.send(self.leave(farewell).await)),
-            Command::Unlock(_, reply) => drop(reply.send(Err(ApiError::conflict("swarm is not locked")))),
+            Command::Unlock(key, reply) => self.unlock(&key, reply),
         }
     }
 
@@ -117,7 +120,7 @@ impl Node {
             Ok(None) => {}
             Ok(Some(participation)) => {
                 info!(addr = %participation.advertise_addr, "taking part in the swarm again");
-                self.arrive(Way::Back(participation), Waiting::Nobody);
+                self.arrive(Way::Back(participation, None), Waiting::Nobody);
             }
             Err(error) => self.broken(&error),
         }
@@ -147,7 +150,8 @@ impl Node {
         let participation =
             self.files.participation().map_err(|error| ApiError::internal(format!("{error:#}")))?;
         let participation = participation.ok_or_else(|| ApiError::unavailable(ALREADY_IN))?;
-        Way::alone(participation, request)
+        let unlock = self.membership.as_ref().and_then(Membership::unlock_key);
+        Way::alone(participation, unlock, request)
     }
 
     fn join(&mut self, request: JoinRequest, reply: Reply<()>) {
@@ -157,6 +161,20 @@ impl Node {
         };
         match way {
             Ok(way) => self.arrive(way, Waiting::Joiner(reply)),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Takes part again as a manager whose key is sealed.
+    fn unlock(&mut self, key: &str, reply: Reply<()>) {
+        let way = lock::key_for(&self.standing.borrow(), key).and_then(|key| {
+            let participation = self.files.participation();
+            let participation = participation.map_err(|error| ApiError::internal(format!("{error:#}")))?;
+            let participation = participation.ok_or_else(|| ApiError::conflict("swarm is not locked"))?;
+            Ok(Way::Back(participation, Some(key)))
+        });
+        match way {
+            Ok(way) => self.arrive(way, Waiting::Unlocker(reply)),
             Err(error) => drop(reply.send(Err(error))),
         }
     }
@@ -185,7 +203,16 @@ impl Node {
             Err(error) => error,
         };
         match waiting {
+            waiting if lock::is_locked(&error) => {
+                info!("this manager's key is sealed; it waits to be unlocked");
+                self.standing.send_replace(Standing::Locked);
+                waiting.fail(&error);
+            }
             Waiting::Nobody => self.broken(&error),
+            Waiting::Unlocker(_) => {
+                self.broken(&error);
+                waiting.fail(&error);
+            }
             // Whoever waited was told that it goes on in the background, and may look what became of it.
             Waiting::Joiner(reply) if reply.is_closed() => self.broken(&error),
             waiting => {
@@ -265,7 +292,7 @@ impl Waiting {
         match self {
             Self::Nobody => {}
             Self::Founder(reply) => drop(reply.send(Ok(node_id))),
-            Self::Joiner(reply) => drop(reply.send(Ok(()))),
+            Self::Joiner(reply) | Self::Unlocker(reply) => drop(reply.send(Ok(()))),
         }
     }
 
@@ -275,6 +302,8 @@ impl Waiting {
             Self::Nobody => {}
             Self::Founder(reply) => drop(reply.send(Err(arrival::refusal(error)))),
             Self::Joiner(reply) => drop(reply.send(Err(arrival::refusal(error)))),
+            Self::Unlocker(reply) if lock::is_locked(error) => drop(reply.send(Err(lock::wrong_key()))),
+            Self::Unlocker(reply) => drop(reply.send(Err(arrival::refusal(error)))),
         }
     }
 }

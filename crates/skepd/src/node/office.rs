@@ -15,6 +15,7 @@ use model::Duration;
 use tokio::net::TcpListener;
 use tracing::warn;
 
+use super::lock::Keeper;
 use super::post::Post;
 use crate::standing;
 
@@ -37,6 +38,8 @@ pub(super) struct Office {
     logs: LogReader,
     /// Where this node itself finds it.
     pub(super) local: String,
+    /// Keeps its key sealed as the swarm wants it.
+    pub(super) keeper: Keeper,
     door: Door,
 }
 
@@ -74,7 +77,9 @@ impl Office {
             post.participation.raft_id = raft_id;
             post.files.take_part(&post.participation)?;
         }
-        Ok(Self { manager, logs, local: local(listen_addr).to_string(), door })
+        let chance = host::chance::chance().context("asking the kernel for chance")?;
+        let keeper = Keeper::new(&post.credentials, &manager, chance);
+        Ok(Self { manager, logs, local: local(listen_addr).to_string(), door, keeper })
     }
 
     /// What routes work with.
@@ -85,7 +90,7 @@ impl Office {
 
     /// Closes the door, then stops the manager.
     pub(super) async fn close(self) {
-        let Self { manager, logs: _, local: _, door } = self;
+        let Self { manager, logs: _, local: _, keeper: _, door } = self;
         if !door.close(CLOSE_MAX).await {
             warn!("some calls of other nodes did not end in time");
         }

@@ -117,7 +117,7 @@ impl Post {
         identity: &mut watch::Receiver<Arc<Identity>>,
         stop: &CancellationToken,
     ) -> End {
-        let office = tokio::select! {
+        let mut office = tokio::select! {
             office = self.open_office() => office,
             () = until_role(identity, NodeRole::Worker) => return End::Demoted,
             () = stop.cancelled() => return End::Stopped,
@@ -129,6 +129,7 @@ impl Post {
             () = office.manager.removed() => End::Removed,
             () = until_role(identity, NodeRole::Worker) => End::Demoted,
             () = stop.cancelled() => End::Stopped,
+            never = office.keeper.run() => match never {},
         };
         self.local.send_replace(None);
         self.duty.send_replace(Duty::Preparing(None));

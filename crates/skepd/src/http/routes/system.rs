@@ -22,7 +22,7 @@ use crate::http::request::MaybeJson;
 use crate::http::respond;
 use crate::http::routes::{Shared, containers, swarm, volumes};
 use crate::machine::Machine;
-use crate::standing::Standing;
+use crate::standing::{LOCKED, Standing};
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
     Router::new()
@@ -190,7 +190,8 @@ fn swarm_info(standing: &Standing) -> SwarmInfo {
                 info.warnings.push(TWO_MANAGERS.to_owned());
             }
         }
-        Standing::Inactive | Standing::Pending(_) | Standing::Locked | Standing::Worker(_) => {}
+        Standing::Locked => LOCKED.clone_into(&mut info.error),
+        Standing::Inactive | Standing::Pending(_) | Standing::Worker(_) => {}
     }
     info
 }
