@@ -543,6 +543,22 @@ pub struct ContainerUpdated {
     pub warnings: Vec<String>,
 }
 
+/// What is at a path in a container, as the header `X-Docker-Container-Path-Stat` holds it in base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PathStat {
+    /// The last part of the path.
+    pub name: String,
+    /// In bytes.
+    pub size: i64,
+    /// Kind and permissions, in Go's numbers.
+    pub mode: u32,
+    /// When its contents changed last.
+    pub mtime: Time,
+    /// Where it leads to, if it is a link.
+    pub link_target: String,
+}
+
 /// One changed path of `GET /containers/{id}/changes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

@@ -6,9 +6,11 @@
 mod client;
 mod commands;
 mod credentials;
+mod ended;
 mod options;
 mod output;
 mod session;
+mod signals;
 mod terminal;
 
 use std::io::{self, Write};
@@ -18,6 +20,7 @@ use clap::Parser;
 
 use crate::client::{Client, Host};
 use crate::commands::Command;
+use crate::ended::Ended;
 use crate::session::Session;
 
 /// Drives a swarm, with the grammar of the docker CLI.
@@ -39,7 +42,10 @@ pub(crate) struct Skep {
 }
 
 fn main() -> ExitCode {
-    let Skep { host, command } = Skep::parse();
+    let Skep { host, command } = match Skep::try_parse() {
+        Ok(skep) => skep,
+        Err(error) => return misread(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -49,16 +55,29 @@ fn main() -> ExitCode {
     // Reading standard input blocks a thread; nobody waits for it any more.
     runtime.shutdown_background();
     match ended {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
 }
 
-fn failed(error: &anyhow::Error) -> ExitCode {
+/// The words make no sense, or ask for help.
+fn misread(error: &clap::Error) -> ExitCode {
     // Nothing is left to do if even this cannot be written.
-    let _ = writeln!(io::stderr(), "{error:#}");
-    ExitCode::FAILURE
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(ended::REFUSED) } else { ExitCode::SUCCESS }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let (code, words) = match error.downcast_ref::<Ended>() {
+        Some(Ended { code, message }) => (ExitCode::from(*code), message.clone()),
+        None => (ExitCode::FAILURE, format!("{error:#}")),
+    };
+    if !words.is_empty() {
+        // Nothing is left to do if even this cannot be written.
+        let _ = writeln!(io::stderr(), "{words}");
+    }
+    code
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.

@@ -29,13 +29,19 @@ impl Session {
         Ok(writeln!(self.out, "{text}")?)
     }
 
-    /// Asks before something is lost; no is the answer unless the person says yes.
-    pub(crate) fn confirm(&mut self, question: &str) -> Result<bool> {
-        write!(self.out, "{question}\nAre you sure you want to continue? [y/N] ")?;
+    /// Asks for a line.
+    pub(crate) fn ask(&mut self, question: &str) -> Result<String> {
+        write!(self.out, "{question}")?;
         self.out.flush()?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
-        Ok(matches!(answer.trim(), "y" | "Y"))
+        Ok(answer.trim().to_owned())
+    }
+
+    /// Asks before something is lost; no is the answer unless the person says yes.
+    pub(crate) fn confirm(&mut self, question: &str) -> Result<bool> {
+        let answer = self.ask(&format!("{question}\nAre you sure you want to continue? [y/N] "))?;
+        Ok(matches!(answer.as_str(), "y" | "Y"))
     }
 
     /// Does the same to each of several things: goes on after one fails, and fails at the end if one did.
@@ -127,6 +133,19 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// A point in time as a query has it: `10m` before now, RFC 3339, or seconds; what is none is left to the daemon.
+pub(crate) fn moment(text: &str) -> String {
+    let at = api::time::moment(text, now()).and_then(|time| time.0);
+    let text = at.map_or_else(
+        || text.to_owned(),
+        |at| {
+            let (seconds, nanos) = at.parts();
+            format!("{seconds}.{nanos:09}")
+        },
+    );
+    escaped(&text)
 }
 
 /// Now, by the wall clock of the person who asks.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::os::fd::AsRawFd;
 
-use nix::sys::termios::{self, SetArg, Termios};
+use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 
 /// While this lives the terminal passes every key on and draws nothing by itself.
 pub(crate) struct RawTerminal(Option<Termios>);
@@ -30,6 +30,29 @@ impl Drop for RawTerminal {
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, before);
         }
     }
+}
+
+/// Asks for something that nobody shall see: a terminal shows nothing of what is typed. Without a terminal the
+/// first line of standard input is the answer.
+pub(crate) fn ask_in_secret(question: &str) -> io::Result<String> {
+    let input = io::stdin();
+    let mut answer = String::new();
+    if !input.is_terminal() {
+        input.read_line(&mut answer)?;
+        return Ok(answer.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let before = termios::tcgetattr(&input)?;
+    let mut silent = before.clone();
+    silent.local_flags.remove(LocalFlags::ECHO);
+    termios::tcsetattr(&input, SetArg::TCSANOW, &silent)?;
+    // From here on it is given back whatever happens.
+    let given_back = RawTerminal(Some(before));
+    eprint!("{question}");
+    let read = input.read_line(&mut answer);
+    drop(given_back);
+    eprintln!();
+    read?;
+    Ok(answer.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 nix::ioctl_read_bad!(ask_size, nix::libc::TIOCGWINSZ, nix::libc::winsize);

@@ -124,6 +124,27 @@ pub struct Ulimit {
     pub hard: i64,
 }
 
+impl Ulimit {
+    /// Every bound there is. `as` is not among them: under it the runtime itself could not start.
+    pub const NAMES: [&str; 15] = [
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    ];
+}
+
 /// A word of Windows nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::credentials;
 use crate::session::Session;
+use crate::terminal;
 
 /// Log in to a registry
 #[derive(Debug, Args)]
@@ -17,9 +18,9 @@ pub(crate) struct Login {
     /// Which; the public one if none is named
     #[arg(default_value = "", hide_default_value = true, value_name = "SERVER")]
     server: String,
-    /// Who
+    /// Who; asked for if not given
     #[arg(short, long)]
-    username: String,
+    username: Option<String>,
     /// The password; better is `--password-stdin`
     #[arg(short, long, conflicts_with = "password_stdin")]
     password: Option<String>,
@@ -31,6 +32,11 @@ pub(crate) struct Login {
 impl Login {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let Self { server, username, password, password_stdin } = self;
+        let username = match username {
+            Some(name) => name,
+            None if password_stdin => bail!("--password-stdin needs --username"),
+            None => session.ask("Username: ")?,
+        };
         let password = match password {
             Some(password) => password,
             None if password_stdin => {
@@ -38,7 +44,7 @@ impl Login {
                 std::io::stdin().read_to_string(&mut text)?;
                 text.trim_end_matches(['\r', '\n']).to_owned()
             }
-            None => bail!("a password is needed: --password-stdin reads it"),
+            None => terminal::ask_in_secret("Password: ")?,
         };
         let mut auth =
             RegistryAuth { username, password, serveraddress: server.clone(), ..RegistryAuth::default() };
@@ -51,6 +57,7 @@ impl Login {
 
 /// Log out of a registry
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep logout registry.example.com")]
 pub(crate) struct Logout {
     /// Which; the public one if none is named
     #[arg(default_value = "", hide_default_value = true, value_name = "SERVER")]

@@ -2,15 +2,20 @@
 
 mod container;
 mod image;
+mod inspect;
+mod inspecting;
+mod listing;
 mod login;
+mod network;
 mod node;
+mod payload;
+mod pruning;
 mod service;
 mod shell;
 mod swarm;
 mod system;
 mod tasks;
-
-use std::process::ExitCode;
+mod volume;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -29,6 +34,18 @@ pub(crate) enum Command {
     /// Manage services
     #[command(subcommand)]
     Service(service::Service),
+    /// Manage secrets
+    #[command(subcommand)]
+    Secret(payload::Secret),
+    /// Manage configs
+    #[command(subcommand)]
+    Config(payload::Config),
+    /// Manage networks
+    #[command(subcommand)]
+    Network(network::Network),
+    /// Manage volumes
+    #[command(subcommand)]
+    Volume(volume::Volume),
     /// Manage containers
     #[command(subcommand)]
     Container(container::Container),
@@ -38,56 +55,20 @@ pub(crate) enum Command {
     /// Manage the daemon
     #[command(subcommand)]
     System(system::System),
-    /// Make a container and start it
-    Run(container::run::Run),
-    /// Make a container, but do not start it
-    Create(container::run::Create),
-    /// Run one more program in a container
-    Exec(container::exec::Exec),
     /// List containers
     Ps(container::list::List),
-    /// Show everything about containers
-    Inspect(container::inspect::Inspect),
-    /// Show what a container printed
-    Logs(container::logs::Logs),
-    /// Show the processes of a container
-    Top(container::inspect::Top),
-    /// Show the ports of a container
-    Port(container::inspect::Port),
-    /// Start containers
-    Start(container::life::Start),
-    /// Ask containers to end, and end them if they do not
-    Stop(container::life::Stop),
-    /// Stop containers and start them again
-    Restart(container::life::Restart),
-    /// Send containers a signal
-    Kill(container::life::Kill),
-    /// Freeze containers
-    Pause(container::life::Pause),
-    /// Let frozen containers go on
-    Unpause(container::life::Unpause),
-    /// Wait until containers end, and print how
-    Wait(container::life::Wait),
-    /// Give a container another name
-    Rename(container::life::Rename),
-    /// Remove containers
-    Rm(container::remove::Remove),
     /// List images
     Images(image::list::List),
-    /// Fetch an image from a registry
-    Pull(image::registry::Pull),
-    /// Send an image to a registry
-    Push(image::registry::Push),
-    /// Take in images from an archive
-    Load(image::archive::Load),
-    /// Make an image of a root file system in an archive
-    Import(image::archive::Import),
-    /// Write images into an archive
-    Save(image::archive::Save),
-    /// Give an image one more name
-    Tag(image::Tag),
     /// Remove images
     Rmi(image::remove::Remove),
+    #[command(flatten)]
+    OfContainer(container::Verb),
+    #[command(flatten)]
+    OfImage(image::Verb),
+    /// Show everything about things of any kind
+    Inspect(inspect::Inspect),
+    /// Show what happens, as it happens
+    Events(system::events::Events),
     /// Log in to a registry
     Login(login::Login),
     /// Log out of a registry
@@ -105,46 +86,31 @@ pub(crate) enum Command {
 
 impl Command {
     /// Runs it to its end.
-    pub(crate) async fn run(self, session: &mut Session) -> Result<ExitCode> {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         match self {
-            Self::Swarm(command) => command.run(session).await?,
-            Self::Node(command) => command.run(session).await?,
-            Self::Service(command) => return command.run(session).await,
-            Self::Container(command) => return command.run(session).await,
-            Self::Run(command) => return command.run(session).await,
-            Self::Exec(command) => return command.run(session).await,
-            Self::Create(command) => command.run(session).await?,
-            Self::Image(command) => command.run(session).await?,
-            Self::Ps(command) => command.run(session).await?,
-            Self::Inspect(command) => command.run(session).await?,
-            Self::Logs(command) => command.run(session).await?,
-            Self::Top(command) => command.run(session).await?,
-            Self::Port(command) => command.run(session).await?,
-            Self::Start(command) => command.run(session).await?,
-            Self::Stop(command) => command.run(session).await?,
-            Self::Restart(command) => command.run(session).await?,
-            Self::Kill(command) => command.run(session).await?,
-            Self::Pause(command) => command.run(session).await?,
-            Self::Unpause(command) => command.run(session).await?,
-            Self::Wait(command) => command.run(session).await?,
-            Self::Rename(command) => command.run(session).await?,
-            Self::Rm(command) => command.run(session).await?,
-            Self::Images(command) => command.run(session).await?,
-            Self::Pull(command) => command.run(session).await?,
-            Self::Push(command) => command.run(session).await?,
-            Self::Load(command) => command.run(session).await?,
-            Self::Import(command) => command.run(session).await?,
-            Self::Save(command) => command.run(session).await?,
-            Self::Tag(command) => command.run(session).await?,
-            Self::Rmi(command) => command.run(session).await?,
-            Self::System(command) => command.run(session).await?,
-            Self::Login(command) => command.run(session).await?,
-            Self::Logout(command) => command.run(session)?,
-            Self::Info(command) => command.run(session).await?,
-            Self::Version(command) => command.run(session).await?,
-            Self::Completion(command) => command.run(session)?,
-            Self::Man(command) => command.run()?,
+            Self::Swarm(command) => command.run(session).await,
+            Self::Node(command) => command.run(session).await,
+            Self::Service(command) => command.run(session).await,
+            Self::Secret(command) => command.run(session).await,
+            Self::Config(command) => command.run(session).await,
+            Self::Network(command) => command.run(session).await,
+            Self::Volume(command) => command.run(session).await,
+            Self::Container(command) => command.run(session).await,
+            Self::Image(command) => command.run(session).await,
+            Self::System(command) => command.run(session).await,
+            Self::Ps(command) => command.run(session).await,
+            Self::Images(command) => command.run(session).await,
+            Self::Rmi(command) => command.run(session).await,
+            Self::OfContainer(command) => command.run(session).await,
+            Self::OfImage(command) => command.run(session).await,
+            Self::Inspect(command) => command.run(session).await,
+            Self::Events(command) => command.run(session).await,
+            Self::Login(command) => command.run(session).await,
+            Self::Logout(command) => command.run(session),
+            Self::Info(command) => command.run(session).await,
+            Self::Version(command) => command.run(session).await,
+            Self::Completion(command) => command.run(session),
+            Self::Man(command) => command.run(),
         }
-        Ok(ExitCode::SUCCESS)
     }
 }

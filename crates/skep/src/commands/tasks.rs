@@ -5,35 +5,30 @@
 use anyhow::Result;
 use api::filter::Filters;
 use api::task::Task;
+use api::template::title;
 use clap::Args;
 use model::Timestamp;
-use serde_json::Value;
 
-use crate::output::format::{Column, Format, Row};
-use crate::output::units;
-use crate::session::{Named, Session, now, short, with_filters};
+use crate::commands::listing::Listing;
+use crate::output::format::{Column, Format, Row, row};
+use crate::output::width::Width;
+use crate::session::{Named, Session, now, with_filters};
 
 /// How tasks are listed.
 #[derive(Debug, Args)]
 pub(crate) struct TaskOptions {
-    /// Only tasks that fit, KEY=VALUE: id, name, node, desired-state, label
-    #[arg(short, long, value_name = "FILTER")]
-    pub(crate) filter: Vec<String>,
-    /// Show them by a template, as a `table …` of it, or as `json`
-    #[arg(long, value_name = "TEMPLATE")]
-    format: Option<String>,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
     /// Show ids instead of names
     #[arg(long)]
     no_resolve: bool,
     /// Show whole ids and errors
     #[arg(long)]
     no_trunc: bool,
-    /// Show ids only
-    #[arg(short, long)]
-    quiet: bool,
 }
 
 const FORMAT: Format = Format {
+    key: "key",
     plain: &["ID", "Name", "Image", "Node", "DesiredState", "CurrentState", "Error", "Ports"],
     columns: &[
         Column { field: "ID", head: "ID" },
@@ -61,13 +56,6 @@ impl TaskOptions {
     pub(crate) async fn show(&self, session: &mut Session, filters: &Filters, ids: Ids) -> Result<()> {
         let tasks: Vec<Task> = session.client.get(&with_filters("/tasks", filters)).await?;
         let tasks = self.sorted(session, tasks).await?;
-        if self.quiet {
-            for (_, task) in &tasks {
-                let whole = self.no_trunc || ids == Ids::Whole;
-                session.line(if whole { task.id.clone() } else { short(&task.id) })?;
-            }
-            return Ok(());
-        }
         let mut rows = Vec::new();
         let mut previous = String::new();
         for (mut name, task) in tasks {
@@ -76,10 +64,12 @@ impl TaskOptions {
             } else {
                 previous.clone_from(&name);
             }
-            rows.push(self.row(session, &task, name).await?);
+            let mut line = self.line(session, &task, name).await?;
+            let key = if ids == Ids::Whole { task.id } else { self.width().id(&task.id) };
+            line.insert(FORMAT.key.to_owned(), key.into());
+            rows.push(line);
         }
-        FORMAT.write(&mut session.out, self.format.as_deref(), &rows)?;
-        Ok(())
+        self.listing.show(session, &FORMAT, &rows)
     }
 
     /// The tasks with their names: by service, slot and node; within them the newest first.
@@ -110,41 +100,39 @@ impl TaskOptions {
         })
     }
 
-    async fn row(&self, session: &mut Session, task: &Task, name: String) -> Result<Row> {
+    fn width(&self) -> Width {
+        self.no_trunc.into()
+    }
+
+    async fn line(&self, session: &mut Session, task: &Task, name: String) -> Result<Row> {
         let node = match self.no_resolve {
             true => task.node_id.clone(),
             false => session.name_of(Named::Node, &task.node_id).await?,
         };
         let image = task.spec.container_spec.as_ref().map(|spec| spec.image.clone()).unwrap_or_default();
-        let cells = [
-            ("ID", if self.no_trunc { task.id.clone() } else { short(&task.id) }),
-            ("Name", name),
-            ("Image", if self.no_trunc { image } else { without_digest(&image) }),
-            ("Node", node),
-            ("DesiredState", capital(&task.desired_state)),
-            ("CurrentState", state(task, now())),
-            ("Error", error(task, self.no_trunc)),
-            ("Ports", ports(task)),
-        ];
-        Ok(cells.into_iter().map(|(field, text)| (field.to_owned(), Value::String(text))).collect())
+        Ok(row([
+            ("ID", self.width().id(&task.id).into()),
+            ("Name", name.into()),
+            ("Image", if self.no_trunc { image } else { without_digest(&image) }.into()),
+            ("Node", node.into()),
+            ("DesiredState", title(&task.desired_state).into()),
+            ("CurrentState", state(task, now()).into()),
+            ("Error", error(task, self.width()).into()),
+            ("Ports", ports(task).into()),
+        ]))
     }
 }
 
 fn state(task: &Task, now: Timestamp) -> String {
     let since = task.status.timestamp.0.unwrap_or(now);
-    format!("{} {} ago", capital(&task.status.state), units::span(now.since(since)).to_lowercase())
+    format!("{} {} ago", title(&task.status.state), api::time::phrase(now.since(since)).to_lowercase())
 }
 
-fn error(task: &Task, whole: bool) -> String {
-    const LETTERS: usize = 30;
-    let error = &task.status.err;
-    if error.is_empty() {
-        return String::new();
+fn error(task: &Task, width: Width) -> String {
+    match task.status.err.as_str() {
+        "" => String::new(),
+        error => format!("\"{}\"", width.cut(error, 30)),
     }
-    if whole || error.chars().count() <= LETTERS {
-        return format!("\"{error}\"");
-    }
-    format!("\"{}…\"", error.chars().take(LETTERS - 1).collect::<String>())
 }
 
 fn ports(task: &Task) -> String {
@@ -156,8 +144,4 @@ fn ports(task: &Task) -> String {
 
 fn without_digest(image: &str) -> String {
     image.split('@').next().unwrap_or(image).to_owned()
-}
-
-fn capital(word: &str) -> String {
-    api::template::title(word)
 }

@@ -2,7 +2,6 @@
 //!
 //! A new service has nothing before; an existing one keeps what is not named again.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use api::service::ServiceSpec;
@@ -11,6 +10,7 @@ use api::spec::endpoint::NetworkAttachmentConfig;
 use api::spec::reference::{ConfigReference, SecretReference};
 use api::spec::resources::GenericResource;
 
+use super::host::HostEntry;
 use super::mount::MountWord;
 use super::placement::Preference;
 use super::publish::Ports;
@@ -81,7 +81,7 @@ impl Additions {
             container.env.push(word);
         }
         add(&mut container.groups, self.groups);
-        add(&mut container.hosts, self.hosts.into_iter().map(|HostEntry(entry)| entry).collect());
+        add(&mut container.hosts, self.hosts.iter().map(HostEntry::line).collect());
         if !self.dns.is_empty() || !self.dns_options.is_empty() || !self.dns_search.is_empty() {
             let dns = container.dns_config.get_or_insert_default();
             add(&mut dns.nameservers, self.dns.iter().map(IpAddr::to_string).collect());
@@ -110,7 +110,8 @@ fn add(to: &mut Vec<String>, words: Vec<String>) {
     }
 }
 
-fn kind(generic: &GenericResource) -> Option<&str> {
+/// The kind of a thing that only the operator knows.
+pub(crate) fn kind(generic: &GenericResource) -> Option<&str> {
     let GenericResource { named_resource_spec: named, discrete_resource_spec: discrete } = generic;
     named.as_ref().map(|named| named.kind.as_str()).or(discrete.as_ref().map(|one| one.kind.as_str()))
 }
@@ -130,102 +131,9 @@ fn capabilities(to: &mut Vec<String>, from: &mut Vec<String>, words: &[String]) 
     to.sort();
 }
 
-/// A line of the hosts file: address, then name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostEntry(String);
-
-/// `--host`: `name:address`, also `name=address`.
-pub(crate) fn host(text: &str) -> Result<HostEntry, String> {
-    let refuse = || format!("bad format for add-host: \"{text}\"");
-    let (name, address) = text.split_once('=').or_else(|| text.split_once(':')).ok_or_else(refuse)?;
-    if name.is_empty() {
-        return Err(refuse());
-    }
-    let bare = address.trim_start_matches('[').trim_end_matches(']');
-    if bare.parse::<IpAddr>().is_err() && address != "host-gateway" {
-        return Err(format!("invalid IP address in add-host: \"{address}\""));
-    }
-    Ok(HostEntry(format!("{bare} {name}")))
-}
-
-/// `--env`: `KEY=VALUE`; without a sign the value comes from the person's own environment.
-pub(crate) fn variable(text: &str) -> Result<String, String> {
-    if text.starts_with('=') || text.is_empty() {
-        return Err(format!("invalid environment variable: {text}"));
-    }
-    if text.contains('=') {
-        return Ok(text.to_owned());
-    }
-    let value = std::env::vars().find(|(key, _)| key == text).map(|(_, value)| value);
-    Ok(value.map_or_else(|| text.to_owned(), |value| format!("{text}={value}")))
-}
-
-/// The variables of a file: one for each line; blank lines and those that start with `#` say nothing.
-pub(crate) fn variables(file: &str) -> Result<Vec<String>, String> {
-    let lines = file.lines().map(str::trim_start);
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(variable).collect()
-}
-
-/// `--ulimit`: `nofile=1024:2048`.
-pub(crate) fn ulimit(text: &str) -> Result<Ulimit, String> {
-    let (name, limits) = text.split_once('=').ok_or_else(|| format!("invalid ulimit argument: {text}"))?;
-    const NAMES: [&str; 16] = [
-        "as",
-        "core",
-        "cpu",
-        "data",
-        "fsize",
-        "locks",
-        "memlock",
-        "msgqueue",
-        "nice",
-        "nofile",
-        "nproc",
-        "rss",
-        "rtprio",
-        "rttime",
-        "sigpending",
-        "stack",
-    ];
-    if !NAMES.contains(&name) {
-        return Err(format!("invalid ulimit type: {name}"));
-    }
-    let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
-    let number = |word: &str| word.parse::<i64>().map_err(|_| format!("invalid ulimit argument: {text}"));
-    let (soft, hard) = (number(soft)?, number(hard)?);
-    if hard != -1 && (soft == -1 || soft > hard) {
-        return Err(format!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"));
-    }
-    Ok(Ulimit { name: name.to_owned(), hard, soft })
-}
-
-/// What a map or list shall have less of.
-pub(crate) fn without(map: &mut BTreeMap<String, String>, keys: &[String]) {
-    map.retain(|key, _| !keys.contains(key));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bad_words_name_the_rule() {
-        for (refusal, rule) in [
-            (host("foo").unwrap_err(), "bad format for add-host: \"foo\""),
-            (host("a:b").unwrap_err(), "invalid IP address in add-host: \"b\""),
-            (variable("=a").unwrap_err(), "invalid environment variable: =a"),
-            (ulimit("a").unwrap_err(), "invalid ulimit argument: a"),
-            (ulimit("a=1").unwrap_err(), "invalid ulimit type: a"),
-            (
-                ulimit("nofile=2:1").unwrap_err(),
-                "ulimit soft limit must be less than or equal to hard limit: 2 > 1",
-            ),
-        ] {
-            assert_eq!(refusal, rule);
-        }
-        assert_eq!(host("h:::1"), Ok(HostEntry("::1 h".to_owned())));
-        assert_eq!(variables("# no\n\nA=1\n B=2\n").unwrap(), ["A=1", "B=2"]);
-    }
 
     #[test]
     fn what_is_added_replaces_what_has_the_same_key() {

@@ -1,7 +1,7 @@
 //! `--health-…` and `--no-healthcheck`: how to tell whether a container is well.
 
 use anyhow::{Result, bail};
-use api::spec::container::{ContainerSpec, HealthConfig};
+use api::spec::container::HealthConfig;
 use clap::Args;
 
 use super::values::duration;
@@ -34,8 +34,8 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Writes what is given into the spec.
-    pub(crate) fn apply(self, spec: &mut ContainerSpec) -> Result<()> {
+    /// Writes what is given over what there is.
+    pub(crate) fn apply(self, to: &mut Option<HealthConfig>) -> Result<()> {
         let Self {
             health_cmd,
             health_interval,
@@ -52,13 +52,13 @@ impl Health {
                 bail!("--no-healthcheck conflicts with --health-* options");
             }
             let none = vec!["NONE".to_owned()];
-            spec.healthcheck = Some(HealthConfig { test: none, ..HealthConfig::default() });
+            *to = Some(HealthConfig { test: none, ..HealthConfig::default() });
             return Ok(());
         }
         if !is_given {
             return Ok(());
         }
-        let check = spec.healthcheck.get_or_insert_default();
+        let check = to.get_or_insert_default();
         if let Some(command) = health_cmd {
             check.test = vec!["CMD-SHELL".to_owned(), command];
         } else if check.test.first().is_some_and(|word| word == "NONE") {

@@ -75,7 +75,7 @@ fn recursive(options: &mut BindOptions, word: &str) -> Result<(), String> {
 }
 
 /// A path that starts with a dot is meant from where the person stands.
-fn absolute(source: String) -> String {
+pub(crate) fn absolute(source: String) -> String {
     if source != "." && source != ".." && !source.starts_with("./") && !source.starts_with("../") {
         return source;
     }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use api::spec::endpoint::PortConfig;
 
+use super::ports::Short;
 use super::values::fields;
 
 /// The ports that one word names: a range names several.
@@ -49,35 +50,17 @@ fn number(text: &str, what: &str) -> Result<u32, String> {
 }
 
 fn short(text: &str) -> Result<Vec<PortConfig>, String> {
-    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = protocol.to_lowercase();
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(format!("invalid proto: {protocol}"));
+    let Short { ip, published, targets, protocol } = Short::read(text)?;
+    if !ip.is_empty() {
+        return Err("hostip is not supported".to_owned());
     }
-    let parts: Vec<&str> = ports.split(':').collect();
-    let (published, target) = match parts.as_slice() {
-        [target] => ("", *target),
-        [published, target] => (*published, *target),
-        _ => return Err("hostip is not supported".to_owned()),
-    };
-    let targets = range(target).ok_or_else(|| format!("invalid containerPort: {target}"))?;
-    if published.is_empty() {
-        return Ok(targets.into_iter().map(|target| port(&protocol, target, 0)).collect());
-    }
-    let published = range(published).ok_or_else(|| format!("invalid hostPort: {published}"))?;
-    if targets.len() == 1 {
-        return Ok(published.into_iter().map(|published| port(&protocol, targets[0], published)).collect());
-    }
-    if targets.len() != published.len() {
-        return Err(format!("invalid ranges specified for container and host Ports: {ports}"));
-    }
-    Ok(targets.into_iter().zip(published).map(|(target, shown)| port(&protocol, target, shown)).collect())
-}
-
-fn range(text: &str) -> Option<Vec<u32>> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
-    (0 < first && first <= last).then(|| (u32::from(first)..=u32::from(last)).collect())
+    let pair = |(target, shown): (u16, u16)| port(&protocol, target.into(), shown.into());
+    Ok(match published {
+        None => targets.map(|target| pair((target, 0))).collect(),
+        Some(published) if targets.len() == 1 => targets.cycle().zip(published).map(pair).collect(),
+        Some(published) if published.len() == targets.len() => targets.zip(published).map(pair).collect(),
+        Some(_) => return Err(format!("invalid ranges specified for container and host Ports: {text}")),
+    })
 }
 
 fn port(protocol: &str, target_port: u32, published_port: u32) -> PortConfig {

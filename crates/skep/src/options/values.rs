@@ -50,6 +50,11 @@ pub(crate) fn cpus(text: &str) -> Result<i64, String> {
     whole.checked_mul(1_000_000_000).and_then(|whole| whole.checked_add(nanos)).ok_or_else(refuse)
 }
 
+/// A size of which −1 means that there is no bound.
+pub(crate) fn bytes_or_unbound(text: &str) -> Result<i64, String> {
+    if text == "-1" { Ok(-1) } else { bytes(text) }
+}
+
 /// Yes or no, in the words that Go reads.
 pub(crate) fn truth(text: &str) -> Option<bool> {
     match text {
@@ -57,6 +62,11 @@ pub(crate) fn truth(text: &str) -> Option<bool> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
     }
+}
+
+/// The word of a choice.
+pub(crate) fn word(choice: impl clap::ValueEnum) -> String {
+    choice.to_possible_value().expect("no word is skipped").get_name().to_owned()
 }
 
 /// `key=value`; without a sign the value is empty.
@@ -68,6 +78,11 @@ pub(crate) fn pair(word: &str) -> (String, String) {
 /// Words `key=value` as a map; the last of a key counts.
 pub(crate) fn pairs(words: &[String]) -> BTreeMap<String, String> {
     words.iter().map(|word| pair(word)).collect()
+}
+
+/// What a map shall have less of.
+pub(crate) fn without(map: &mut BTreeMap<String, String>, keys: &[String]) {
+    map.retain(|key, _| !keys.contains(key));
 }
 
 /// `key=value,key=value`, where a quoted field may hold commas. A field without a sign has no value.
@@ -137,6 +152,7 @@ mod tests {
         for (text, expected) in [("1", 1), ("64m", 67_108_864), ("1.5k", 1536), ("2GiB", 2_147_483_648)] {
             assert_eq!(bytes(text), Ok(expected), "{text}");
         }
+        assert_eq!((bytes_or_unbound("-1"), bytes_or_unbound("1k")), (Ok(-1), Ok(1024)));
         for text in ["", "abc", "1x", "-1m", "9999999999999t"] {
             assert_eq!(bytes(text), Err(format!("invalid size: '{text}'")));
         }

@@ -1,31 +1,18 @@
 //! Sizes and times in words, as docker's CLI has them.
 
-use model::{Duration, Timestamp};
+use model::Timestamp;
 
-/// A span of time in one rounded word: `About a minute`, `3 hours`.
-pub(crate) fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let minutes = seconds / 60;
-    let hours = (span.as_secs_f64() / 3600.0).round() as u64;
-    match seconds {
-        0 => "Less than a second".to_owned(),
-        1 => "1 second".to_owned(),
-        2..60 => format!("{seconds} seconds"),
-        _ if minutes == 1 => "About a minute".to_owned(),
-        _ if minutes < 60 => format!("{minutes} minutes"),
-        _ if hours == 1 => "About an hour".to_owned(),
-        _ if hours < 48 => format!("{hours} hours"),
-        _ if hours < 24 * 7 * 2 => format!("{} days", hours / 24),
-        _ if hours < 24 * 30 * 2 => format!("{} weeks", hours / 24 / 7),
-        _ if hours < 24 * 365 * 2 => format!("{} months", hours / 24 / 30),
-        _ => format!("{} years", seconds / 3600 / 24 / 365),
-    }
-}
-
-/// A size with three or four digits in steps of 1000: `1.23MB`.
+/// A size with three digits in steps of 1000: `1.23MB`.
 pub(crate) fn size(bytes: f64) -> String {
-    scaled(bytes, 1000.0, &["B", "kB", "MB", "GB", "TB", "PB", "EB"], 3)
+    scaled(bytes, 1000.0, &DECIMAL, 3)
 }
+
+/// A size with four digits in steps of 1000: `1.234MB`, as sums of disk space are shown.
+pub(crate) fn long_size(bytes: f64) -> String {
+    scaled(bytes, 1000.0, &DECIMAL, 4)
+}
+
+const DECIMAL: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 /// A size with four digits in steps of 1024: `4MiB`.
 pub(crate) fn binary_size(bytes: f64) -> String {
@@ -52,7 +39,20 @@ fn significant(value: f64, digits: usize) -> String {
 /// How long ago a second of the epoch was: `3 hours ago`.
 pub(crate) fn ago(seconds: i64) -> String {
     let then = Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000));
-    format!("{} ago", span(crate::session::now().since(then)))
+    format!("{} ago", api::time::phrase(crate::session::now().since(then)))
+}
+
+/// How long ago a time was: `3 hours ago`; nothing if it never was.
+pub(crate) fn since(time: api::Time) -> String {
+    time.0
+        .map(|then| format!("{} ago", api::time::phrase(crate::session::now().since(then))))
+        .unwrap_or_default()
+}
+
+/// A time as docker's pages show it: `2026-01-31 10:00:00.123456789 +0000 utc`.
+pub(crate) fn date(time: api::Time) -> String {
+    let text = time.to_string();
+    format!("{} +0000 utc", text.trim_end_matches('Z').replacen('T', " ", 1))
 }
 
 /// A second of the epoch as a date: `2026-01-31 10:00:00 +0000 UTC`.
@@ -62,6 +62,32 @@ pub(crate) fn moment(seconds: i64) -> String {
     let (hour, minute, second) = (clock.hour(), clock.minute(), clock.second());
     let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} +0000 UTC")
+}
+
+/// Nanoseconds as Go writes a duration: `1h0m0s`, `1.5s`, `200ms`.
+pub(crate) fn go_span(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    let decimals = |whole: u64, rest: u64, digits: usize| {
+        let text = format!("{whole}.{rest:0digits$}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let text = match (seconds, nanos) {
+        (0, 0) => "0s".to_owned(),
+        (0, ..1_000) => format!("{nanos}ns"),
+        (0, ..1_000_000) => decimals(nanos / 1_000, nanos % 1_000, 3) + "µs",
+        (0, _) => decimals(nanos / 1_000_000, nanos % 1_000_000, 6) + "ms",
+        _ => {
+            let tail = decimals(seconds % 60, rest, 9) + "s";
+            match (seconds / 3600, seconds / 60 % 60) {
+                (0, 0) => tail,
+                (0, minutes) => format!("{minutes}m{tail}"),
+                (hours, minutes) => format!("{hours}h{minutes}m{tail}"),
+            }
+        }
+    };
+    format!("{sign}{text}")
 }
 
 /// A text of at most so many letters; `…` stands for the rest.
@@ -77,24 +103,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_rounded_to_a_word() {
-        for (seconds, words) in [
-            (0, "Less than a second"),
-            (1, "1 second"),
-            (59, "59 seconds"),
-            (60, "About a minute"),
-            (119, "About a minute"),
-            (120, "2 minutes"),
-            (3599, "59 minutes"),
-            (3600, "About an hour"),
-            (5400, "2 hours"),
-            (172_799, "2 days"),
-            (172_800, "2 days"),
-            (1_209_600, "2 weeks"),
-            (5_184_000, "2 months"),
-            (63_072_000, "2 years"),
+    fn spans_are_written_as_go_does() {
+        for (nanos, text) in [
+            (0, "0s"),
+            (5_000_000_000, "5s"),
+            (-1_500_000_000, "-1.5s"),
+            (200_000_000, "200ms"),
+            (1_500, "1.5µs"),
+            (7, "7ns"),
+            (90_000_000_000, "1m30s"),
+            (7_776_000_000_000_000, "2160h0m0s"),
         ] {
-            assert_eq!(span(Duration::from_secs(seconds)), words, "{seconds}");
+            assert_eq!(go_span(nanos), text);
         }
     }
 
@@ -109,5 +129,6 @@ mod tests {
         ] {
             assert_eq!((size(bytes).as_str(), binary_size(bytes).as_str()), (decimal, binary));
         }
+        assert_eq!(long_size(1_234_567.0), "1.235MB");
     }
 }

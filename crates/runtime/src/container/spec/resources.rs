@@ -34,7 +34,7 @@ pub(crate) fn resources(
 pub(crate) fn rlimits(ulimits: &[Ulimit]) -> Result<Vec<Rlimit>, ContainerError> {
     let number = |bound: i64| u64::try_from(bound).unwrap_or(u64::MAX);
     let one = |Ulimit { name, soft, hard }: &Ulimit| {
-        if !ULIMITS.contains(&name.as_str()) {
+        if !model::spec::container::Ulimit::NAMES.contains(&name.as_str()) {
             return Err(ContainerError::Invalid(format!("invalid ulimit type: {name}")));
         }
         if number(*soft) > number(*hard) {
@@ -220,23 +220,6 @@ fn all_devices(folder: &Path) -> Vec<Device> {
     found
 }
 
-const ULIMITS: [&str; 15] = [
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
-];
 const MEMORY_MIN: i64 = 6 << 20;
 const PERIOD_MICROS: u64 = 100_000;
 

@@ -9,8 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;
+use crate::options::keys::{DetachKeys, Watch};
 use crate::output::streams::{Framing, Streams};
 use crate::session::Session;
+use crate::signals::Signals;
 use crate::terminal::{self, RawTerminal};
 
 /// How one speaks.
@@ -19,18 +21,33 @@ pub(crate) struct Manner {
     pub(crate) input: bool,
     /// Whether there is a terminal.
     pub(crate) terminal: bool,
-    /// Where the terminal's size is told: `/exec/ID`.
+    /// Where the terminal's size and signals are told: `/exec/ID`.
     pub(crate) place: String,
+    /// What leaves it alone, if there is a terminal.
+    pub(crate) keys: DetachKeys,
+    /// Whether signals are handed on, if there is no terminal: that sends them itself.
+    pub(crate) hands_signals_on: bool,
 }
 
-/// Speaks until the process closes its side.
-pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner: Manner) -> Result<()> {
+/// Who ended the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// The process closed its side.
+    Closed,
+    /// The person left it alone.
+    Left,
+}
+
+/// Speaks until the process closes its side or the person leaves.
+pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner: Manner) -> Result<Parting> {
     let _raw = if manner.terminal && manner.input { Some(RawTerminal::take()?) } else { None };
     let (mut from, mut to) = tokio::io::split(TokioIo::new(connection));
     let mut streams = Streams::new(Framing::from(manner.terminal));
     let mut keys = tokio::io::stdin();
     let mut is_open = manner.input;
+    let mut watch = Watch::new(manner.keys.clone());
     let mut resized = signal(SignalKind::window_change())?;
+    let mut signals = Signals::caught(manner.hands_signals_on && !manner.terminal)?;
     let (mut typed, mut printed) = (vec![0; 4096], vec![0; 32 << 10]);
     tell_size(&session.client, &manner).await;
     loop {
@@ -38,16 +55,25 @@ pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner
             read = from.read(&mut printed) => {
                 let length = read?;
                 if length == 0 {
-                    return Ok(());
+                    return Ok(Parting::Closed);
                 }
                 streams.write(&printed[..length], &mut session.out, &mut io::stderr())?;
                 session.out.flush()?;
             }
-            read = keys.read(&mut typed), if is_open => match read? {
-                0 => { is_open = false; to.shutdown().await?; }
-                length => to.write_all(&typed[..length]).await?,
+            read = keys.read(&mut typed), if is_open => match (read?, manner.terminal) {
+                (0, _) => { is_open = false; to.shutdown().await?; }
+                (length, false) => to.write_all(&typed[..length]).await?,
+                (length, true) => {
+                    let (passed, leaves) = watch.typed(&typed[..length]);
+                    to.write_all(&passed).await?;
+                    if leaves {
+                        return Ok(Parting::Left);
+                    }
+                }
             },
             _ = resized.recv() => tell_size(&session.client, &manner).await,
+            // A process that has just ended needs no signal, so that a no is no failure.
+            name = signals.next() => drop(session.client.order(&format!("{}/kill?signal={name}", manner.place)).await),
         }
     }
 }

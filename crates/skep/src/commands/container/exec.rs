@@ -1,12 +1,13 @@
 //! `skep container exec`.
 
-use std::process::ExitCode;
-
 use anyhow::{Result, bail};
 use api::exec::{ExecCreate, ExecCreated, ExecInspect, ExecStart};
 use clap::Args;
 
-use super::converse::{Manner, converse};
+use super::converse::{Manner, Parting, converse};
+use crate::ended::Ended;
+use crate::options::keys::DetachKeys;
+use crate::options::pairs::Variables;
 use crate::session::Session;
 use crate::terminal;
 
@@ -23,9 +24,11 @@ pub(crate) struct Exec {
     /// Do not wait for it
     #[arg(short, long)]
     detach: bool,
-    /// One more variable
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    env: Vec<String>,
+    /// Which keys leave it alone: letters, or ctrl- and a letter
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
+    #[command(flatten)]
+    variables: Variables,
     /// Hand standard input over
     #[arg(short, long)]
     interactive: bool,
@@ -44,8 +47,19 @@ pub(crate) struct Exec {
 }
 
 impl Exec {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<ExitCode> {
-        let Self { container, command, detach, env, interactive, privileged, tty, user, workdir } = self;
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let Self {
+            container,
+            command,
+            detach,
+            detach_keys,
+            variables,
+            interactive,
+            privileged,
+            tty,
+            user,
+            workdir,
+        } = self;
         if tty && interactive && !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             bail!("the input device is not a TTY");
         }
@@ -60,7 +74,7 @@ impl Exec {
             attach_stdout: !detach,
             detach,
             detach_keys: String::new(),
-            env,
+            env: variables.all(),
             working_dir: workdir,
             cmd: command,
         };
@@ -69,17 +83,16 @@ impl Exec {
         let place = format!("/exec/{}", made.id);
         if detach {
             session.client.tell(&format!("{place}/start"), &start).await?;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(());
         }
         let connection = session.client.hijack(&format!("{place}/start"), &start).await?;
-        let manner = Manner { input: interactive, terminal: tty, place: place.clone() };
-        converse(session, connection, manner).await?;
+        let keys = detach_keys.unwrap_or_default();
+        let manner =
+            Manner { input: interactive, terminal: tty, place: place.clone(), keys, hands_signals_on: false };
+        if converse(session, connection, manner).await? == Parting::Left {
+            return Ok(());
+        }
         let ended: ExecInspect = session.client.get(&format!("{place}/json")).await?;
-        Ok(code(ended.exit_code.unwrap_or_default().into()))
+        Ok(Ended::like(ended.exit_code.unwrap_or_default().into())?)
     }
-}
-
-/// How a process ended, as this program ends.
-pub(crate) fn code(code: i64) -> ExitCode {
-    ExitCode::from(u8::try_from(code & 0xff).expect("eight bits are left"))
 }

@@ -1,13 +1,10 @@
-//! `skep container inspect`, `top` and `port`.
+//! `skep container inspect`.
 
-use anyhow::{Result, bail};
-use api::container::ContainerInspect;
-use api::stats::Top as Processes;
+use anyhow::Result;
 use clap::Args;
-use serde_json::Value;
 
-use crate::output::{inspect, table};
-use crate::session::{Session, escaped};
+use crate::commands::inspecting::Inspecting;
+use crate::session::Session;
 
 /// Show everything about containers
 #[derive(Debug, Args)]
@@ -16,9 +13,8 @@ pub(crate) struct Inspect {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
-    /// Show them by a template, or as `json`
-    #[arg(short, long, value_name = "TEMPLATE")]
-    format: Option<String>,
+    #[command(flatten)]
+    inspecting: Inspecting,
     /// Show how much they hold
     #[arg(short, long)]
     size: bool,
@@ -26,73 +22,10 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut values = Vec::new();
-        for container in &self.containers {
+        let ask = async |session: &Session, container: &str| {
             let path = format!("/containers/{container}/json?size={}", u8::from(self.size));
-            values.push(session.client.get::<Value>(&path).await?);
-        }
-        session.line(inspect::all(self.format.as_deref(), values)?)
-    }
-}
-
-/// Show the processes of a container
-#[derive(Debug, Args)]
-pub(crate) struct Top {
-    /// Which, by id or name
-    #[arg(value_name = "CONTAINER")]
-    container: String,
-    /// Options of `ps`
-    #[arg(value_name = "PS OPTIONS", trailing_var_arg = true, allow_hyphen_values = true)]
-    options: Vec<String>,
-}
-
-impl Top {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut path = format!("/containers/{}/top", self.container);
-        if !self.options.is_empty() {
-            path.push_str(&format!("?ps_args={}", escaped(&self.options.join(" "))));
-        }
-        let Processes { processes, titles } = session.client.get(&path).await?;
-        let mut rows = vec![titles];
-        rows.extend(processes);
-        Ok(table::write(&mut session.out, &rows)?)
-    }
-}
-
-/// Show the ports of a container
-#[derive(Debug, Args)]
-pub(crate) struct Port {
-    /// Which, by id or name
-    #[arg(value_name = "CONTAINER")]
-    container: String,
-    /// Only this port of the container
-    #[arg(value_name = "PORT[/PROTOCOL]")]
-    port: Option<String>,
-}
-
-impl Port {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let path = format!("/containers/{}/json", self.container);
-        let container: ContainerInspect = session.client.get(&path).await?;
-        let wished = self.port.map(|port| if port.contains('/') { port } else { format!("{port}/tcp") });
-        let mut is_found = false;
-        for (port, bindings) in &container.network_settings.ports {
-            if wished.as_ref().is_some_and(|wished| wished != port) {
-                continue;
-            }
-            for binding in bindings.iter().flatten() {
-                is_found = true;
-                let ip = &binding.host_ip;
-                let host = if ip.contains(':') { format!("[{ip}]") } else { ip.clone() };
-                match wished {
-                    Some(_) => session.line(format_args!("{host}:{}", binding.host_port))?,
-                    None => session.line(format_args!("{port} -> {host}:{}", binding.host_port))?,
-                }
-            }
-        }
-        match wished {
-            Some(port) if !is_found => bail!("no public port '{port}' published for {}", self.container),
-            _ => Ok(()),
-        }
+            Ok(session.client.get(&path).await?)
+        };
+        self.inspecting.show(session, &self.containers, ask).await
     }
 }

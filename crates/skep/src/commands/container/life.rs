@@ -1,4 +1,4 @@
-//! What is done to containers: started, stopped, killed, frozen, waited for, renamed.
+//! What is done to containers: stopped, killed, frozen, waited for, renamed.
 
 use anyhow::Result;
 use api::container::WaitResponse;
@@ -7,22 +7,9 @@ use clap::Args;
 use crate::client::Client;
 use crate::session::{Session, escaped};
 
-/// Start containers
-#[derive(Debug, Args)]
-pub(crate) struct Start {
-    /// Which, by id or name
-    #[arg(required = true, value_name = "CONTAINER")]
-    containers: Vec<String>,
-}
-
-impl Start {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        order_each(session, &self.containers, "start").await
-    }
-}
-
 /// Ask containers to end, and end them if they do not
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep stop --timeout 30 web")]
 pub(crate) struct Stop {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
@@ -39,6 +26,7 @@ impl Stop {
 
 /// Stop containers and start them again
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep restart web")]
 pub(crate) struct Restart {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
@@ -93,6 +81,7 @@ impl Kill {
 
 /// Freeze containers
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep pause web")]
 pub(crate) struct Pause {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
@@ -107,6 +96,7 @@ impl Pause {
 
 /// Let frozen containers go on
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep unpause web")]
 pub(crate) struct Unpause {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
@@ -119,7 +109,8 @@ impl Unpause {
     }
 }
 
-async fn order_each(session: &mut Session, containers: &[String], verb: &str) -> Result<()> {
+/// Orders the same of each, and says which it was done to.
+pub(super) async fn order_each(session: &mut Session, containers: &[String], verb: &str) -> Result<()> {
     let order = async |client: &Client, container: &str| {
         Ok(client.order(&format!("/containers/{container}/{verb}")).await?)
     };
@@ -128,6 +119,7 @@ async fn order_each(session: &mut Session, containers: &[String], verb: &str) ->
 
 /// Wait until containers end, and print how
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep wait job")]
 pub(crate) struct Wait {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
@@ -147,6 +139,7 @@ impl Wait {
 
 /// Give a container another name
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep rename web old-web")]
 pub(crate) struct Rename {
     /// Which, by id or name
     #[arg(value_name = "CONTAINER")]

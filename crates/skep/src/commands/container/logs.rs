@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 
 use crate::output::streams::Streams;
-use crate::session::{Session, escaped};
+use crate::session::{Session, escaped, moment};
 
 /// Show what a container printed
 #[derive(Debug, Args)]
@@ -47,12 +47,7 @@ impl Logs {
         path.push_str(&format!("&timestamps={timestamps}&details={details}&tail={}", escaped(&tail)));
         for (key, time) in [("since", since), ("until", until)] {
             if let Some(time) = time {
-                let at = api::time::moment(&time, crate::session::now()).and_then(|time| time.0);
-                let text = at.map_or(time, |at| {
-                    let (seconds, nanos) = at.parts();
-                    format!("{seconds}.{nanos:09}")
-                });
-                path.push_str(&format!("&{key}={}", escaped(&text)));
+                path.push_str(&format!("&{key}={}", moment(&time)));
             }
         }
         let mut body = session.client.send(Method::GET, &path, Vec::new()).await?.into_body();

@@ -5,11 +5,12 @@ use api::container::ContainersPruned;
 use clap::Args;
 
 use crate::client::Client;
-use crate::output::units;
-use crate::session::{Session, filters, with_filters};
+use crate::commands::pruning::{Pruning, reclaimed, show};
+use crate::session::Session;
 
 /// Remove containers
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep rm --force --volumes web")]
 pub(crate) struct Remove {
     /// Which, by id or name
     #[arg(required = true, value_name = "CONTAINER")]
@@ -34,27 +35,27 @@ impl Remove {
 
 /// Remove containers that have ended
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Filters: label, until\n\nExample:\n  skep container prune --force --filter until=24h"
+)]
 pub(crate) struct Prune {
-    /// Only those that fit, KEY=VALUE: until, label
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Do not ask first
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        if !self.force && !session.confirm("WARNING! This will remove all stopped containers.")? {
+        if !self.pruning.is_wanted(session, "This will remove all stopped containers.")? {
             return Ok(());
         }
-        let path = with_filters("/containers/prune", &filters(&self.filter)?);
-        let pruned: ContainersPruned = session.client.post(&path, &()).await?;
-        if !pruned.containers_deleted.is_empty() {
-            session.line("Deleted Containers:")?;
-            pruned.containers_deleted.iter().try_for_each(|id| session.line(id))?;
-            session.line("")?;
-        }
-        session.line(format_args!("Total reclaimed space: {}", units::size(pruned.space_reclaimed as f64)))
+        let bytes = prune(session, &self.pruning).await?;
+        reclaimed(session, bytes)
     }
+}
+
+/// Removes them, shows which they were, and returns how many bytes came free.
+pub(crate) async fn prune(session: &mut Session, pruning: &Pruning) -> Result<u64> {
+    let pruned: ContainersPruned = pruning.remove(session, "/containers/prune", &[]).await?;
+    show(session, "Containers", &pruned.containers_deleted)?;
+    Ok(pruned.space_reclaimed)
 }

@@ -1,17 +1,27 @@
 //! `skep container run` and `create`.
 
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use api::container::{ContainerConfig, ContainerCreate, ContainerCreated, WaitResponse};
-use api::host_config::HostConfig;
-use clap::Args;
+use anyhow::{Context, Result, bail};
+use api::container::{ContainerCreate, ContainerCreated, WaitResponse};
+use api::host_config::LogConfig;
+use clap::{Args, ValueEnum};
 use http_body_util::BodyExt;
 use hyper::Method;
 
-use super::converse::{Manner, converse};
-use super::exec::code;
-use crate::commands::image::registry::{Show, fetch};
+use super::converse::{Manner, Parting, converse};
+use crate::commands::image::registry::{Show, fetch, tagged};
+use crate::ended::Ended;
+use crate::options::devices::Devices;
+use crate::options::health::Health;
+use crate::options::keys::DetachKeys;
+use crate::options::limits::Limits;
+use crate::options::policy::PolicyWord;
+use crate::options::process::Process;
+use crate::options::reach::Reach;
+use crate::options::rights::Rights;
+use crate::options::storage::Storage;
+use crate::options::values::pairs;
 use crate::session::{Session, escaped};
 
 /// What a new container is like.
@@ -23,128 +33,181 @@ pub(crate) struct Wish {
     /// The command, or the arguments of the entrypoint
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<String>,
-    /// Its name
-    #[arg(long, default_value = "", hide_default_value = true)]
+    /// Its name; chosen if not given
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     name: String,
-    /// One variable
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    env: Vec<String>,
-    /// Show it a path or volume of the host
-    #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
-    volume: Vec<String>,
-    /// One label
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    label: Vec<String>,
-    /// Its host name
-    #[arg(long, default_value = "", hide_default_value = true)]
-    hostname: String,
-    /// As whom: name or number, perhaps with :group
-    #[arg(short, long, default_value = "", hide_default_value = true)]
-    user: String,
-    /// In which folder
-    #[arg(short, long, default_value = "", hide_default_value = true, value_name = "FOLDER")]
-    workdir: String,
-    /// Another entrypoint than the image's
-    #[arg(long)]
-    entrypoint: Option<String>,
-    /// Which network: bridge, host, none
-    #[arg(long, default_value = "default", value_name = "NETWORK")]
-    network: String,
-    /// One more capability
-    #[arg(long, value_name = "CAPABILITY")]
-    cap_add: Vec<String>,
-    /// One capability less
-    #[arg(long, value_name = "CAPABILITY")]
-    cap_drop: Vec<String>,
-    /// Confine it in another way
+    /// Which streams to speak with: stdin, stdout, stderr; all of them if none is named
+    #[arg(short, long, value_name = "STREAM", ignore_case = true)]
+    attach: Vec<Stream>,
+    /// Write its id into this file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
+    /// Where its output goes
+    #[arg(long, value_name = "DRIVER", default_value = "", hide_default_value = true)]
+    log_driver: String,
+    /// An option of the log driver, KEY=VALUE
     #[arg(long, value_name = "OPTION")]
-    security_opt: Vec<String>,
-    /// The most processes
-    #[arg(long, value_name = "COUNT")]
-    pids_limit: Option<i64>,
-    /// Its root file system cannot be written
-    #[arg(long)]
-    read_only: bool,
-    /// With all rights
-    #[arg(long)]
-    privileged: bool,
-    /// With a small init as its first process
-    #[arg(long)]
-    init: bool,
-    /// Remove it when it ends
+    log_opt: Vec<String>,
+    /// For which platform
+    #[arg(long, value_name = "OS/ARCHITECTURE")]
+    platform: Option<String>,
+    /// When to fetch the image: always, missing, never
+    #[arg(long, value_name = "WORD", default_value = "missing")]
+    pull: Pull,
+    /// Show no progress while the image is fetched
+    #[arg(short, long)]
+    quiet: bool,
+    /// When it is started again after its end: no, on-failure[:COUNT], always, unless-stopped
+    #[arg(long, value_name = "POLICY", default_value = "no")]
+    restart: PolicyWord,
+    /// Remove it when it ends, with its volumes that have no name
     #[arg(long)]
     rm: bool,
-    /// Hand standard input over
-    #[arg(short, long)]
-    interactive: bool,
-    /// With a terminal
-    #[arg(short, long)]
-    tty: bool,
-    /// Which signal asks it to stop
-    #[arg(long, default_value = "", hide_default_value = true, value_name = "SIGNAL")]
-    stop_signal: String,
-    /// How many seconds it may take to stop
-    #[arg(long, value_name = "SECONDS")]
-    stop_timeout: Option<i64>,
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    health: Health,
+    #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
+    rights: Rights,
+    #[command(flatten)]
+    devices: Devices,
+    #[command(flatten)]
+    storage: Storage,
+    #[command(flatten)]
+    reach: Reach,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// One stream of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Stream {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
+/// When an image is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Pull {
+    Always,
+    Missing,
+    Never,
+}
+
+/// A request to make a container, and what else there is to know about it.
+struct Order {
+    request: ContainerCreate,
+    image: String,
+    name: String,
+    platform: Option<String>,
+    pull: Pull,
+    show: Show,
+    cidfile: Option<PathBuf>,
 }
 
 impl Wish {
-    fn request(&self, is_attached: bool) -> ContainerCreate {
-        let pair = |word: &String| {
-            let (key, value) = word.split_once('=').unwrap_or((word, ""));
-            (key.to_owned(), value.to_owned())
+    fn order(self, is_detached: bool) -> Result<Order> {
+        if self.rm && !matches!(self.restart.0.name.as_str(), "" | "no") {
+            bail!("conflicting options: cannot specify both --restart and --rm");
+        }
+        if is_detached && !self.attach.is_empty() {
+            bail!("conflicting options: cannot specify both --attach and --detach");
+        }
+        if self.log_driver == "none" && !self.log_opt.is_empty() {
+            bail!("invalid logging opts for driver none");
+        }
+        let speaks_with = |stream: Stream| match self.attach.as_slice() {
+            [] => stream != Stream::Stdin || self.process.interactive,
+            some => some.contains(&stream),
         };
-        let config = ContainerConfig {
-            hostname: self.hostname.clone(),
-            user: self.user.clone(),
-            attach_stdin: is_attached && self.interactive,
-            attach_stdout: is_attached,
-            attach_stderr: is_attached,
-            tty: self.tty,
-            open_stdin: self.interactive,
-            stdin_once: is_attached && self.interactive,
-            env: self.env.clone(),
-            cmd: Some(self.command.clone()).filter(|words| !words.is_empty()),
-            image: self.image.clone(),
-            working_dir: self.workdir.clone(),
-            entrypoint: self.entrypoint.clone().map(|word| vec![word]),
-            labels: self.label.iter().map(pair).collect(),
-            stop_signal: self.stop_signal.clone(),
-            stop_timeout: self.stop_timeout,
-            ..ContainerConfig::default()
-        };
-        let host_config = HostConfig {
-            binds: self.volume.clone(),
-            network_mode: self.network.clone(),
-            auto_remove: self.rm,
-            cap_add: self.cap_add.clone(),
-            cap_drop: self.cap_drop.clone(),
-            security_opt: self.security_opt.clone(),
-            pids_limit: self.pids_limit,
-            readonly_rootfs: self.read_only,
-            privileged: self.privileged,
-            init: self.init.then_some(true),
-            ..HostConfig::default()
-        };
-        ContainerCreate { config, host_config, ..ContainerCreate::default() }
+        let attached =
+            [Stream::Stdin, Stream::Stdout, Stream::Stderr].map(|stream| !is_detached && speaks_with(stream));
+        let mut create = ContainerCreate::default();
+        self.process.apply(&mut create);
+        let config = &mut create.config;
+        [config.attach_stdin, config.attach_stdout, config.attach_stderr] = attached;
+        config.stdin_once = config.open_stdin && config.attach_stdin;
+        config.image.clone_from(&self.image);
+        config.cmd = Some(self.command).filter(|words| !words.is_empty());
+        self.health.apply(&mut config.healthcheck)?;
+        let host = &mut create.host_config;
+        host.auto_remove = self.rm;
+        host.log_config = LogConfig { r#type: self.log_driver, config: pairs(&self.log_opt) };
+        host.restart_policy = self.restart.0;
+        self.limits.apply(host)?;
+        self.rights.apply(host)?;
+        self.devices.apply(host);
+        self.storage.apply(&mut create);
+        self.reach.apply(&mut create)?;
+        Ok(Order {
+            request: create,
+            image: self.image,
+            name: self.name,
+            platform: self.platform,
+            pull: self.pull,
+            show: self.quiet.into(),
+            cidfile: self.cidfile,
+        })
     }
+}
 
-    /// Makes the container, and fetches the image first if it is not there.
-    async fn create(&self, session: &mut Session, request: &ContainerCreate) -> Result<String> {
-        let path = format!("/containers/create?name={}", escaped(&self.name));
-        let made: ContainerCreated = match session.client.post(&path, request).await {
-            Err(error) if error.is_not_found() => {
-                fetch(session, &self.image, None, Show::Nothing).await?;
-                session.client.post(&path, request).await?
+impl Order {
+    /// Makes the container, and fetches the image before if that is wished or it is not there.
+    async fn send(&self, session: &mut Session) -> Result<String> {
+        if let Some(file) = &self.cidfile {
+            check_cidfile(file)?;
+        }
+        let mut path = format!("/containers/create?name={}", escaped(&self.name));
+        if let Some(platform) = &self.platform {
+            path.push_str(&format!("&platform={}", escaped(platform)));
+        }
+        if self.pull == Pull::Always {
+            self.fetch(session).await?;
+        }
+        let made: ContainerCreated = match session.client.post(&path, &self.request).await {
+            Err(error) if error.is_not_found() && self.pull == Pull::Missing => {
+                if self.show == Show::Steps {
+                    eprintln!("Unable to find image '{}' locally", tagged(&self.image));
+                }
+                self.fetch(session).await?;
+                session.client.post(&path, &self.request).await?
             }
             answer => answer?,
         };
+        made.warnings.iter().for_each(|warning| eprintln!("WARNING: {warning}"));
+        if let Some(file) = &self.cidfile {
+            std::fs::write(file, &made.id).with_context(|| {
+                format!("failed to write the container ID to the file: {}", file.display())
+            })?;
+        }
         Ok(made.id)
     }
+
+    async fn fetch(&self, session: &Session) -> Result<()> {
+        let name = tagged(&self.image);
+        fetch(session, &mut std::io::stderr(), &name, self.platform.as_deref(), self.show).await
+    }
+}
+
+/// A file that is there belongs to another container.
+fn check_cidfile(file: &Path) -> Result<()> {
+    if file.exists() {
+        let shown = file.display();
+        bail!("container ID file found, make sure the other container isn't running or delete {shown}");
+    }
+    Ok(())
 }
 
 /// Make a container, but do not start it
 #[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    after_help = "Example:\n  skep create --name web --publish 8080:80 --volume data:/data nginx"
+)]
 pub(crate) struct Create {
     #[command(flatten)]
     wish: Wish,
@@ -152,44 +215,80 @@ pub(crate) struct Create {
 
 impl Create {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let request = self.wish.request(false);
-        let id = self.wish.create(session, &request).await?;
+        let made = async {
+            let order = self.wish.order(true)?;
+            order.send(session).await
+        };
+        let id = made.await.map_err(|error| Ended::refused(&error))?;
         session.line(id)
     }
 }
 
 /// Make a container and start it
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  skep run --rm -it busybox sh")]
+#[command(
+    disable_help_flag = true,
+    after_help = "Examples:\n  skep run --rm -it busybox sh\n  \
+                  skep run -d --name web -p 8080:80 --restart unless-stopped nginx"
+)]
 pub(crate) struct Run {
     /// Do not wait for it: print its id
     #[arg(short, long)]
     detach: bool,
+    /// Which keys leave it alone: letters, or ctrl- and a letter
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
+    /// Hand signals on to it, if it has no terminal
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "true", default_missing_value = "true", action = clap::ArgAction::Set)]
+    sig_proxy: bool,
     #[command(flatten)]
     wish: Wish,
 }
 
 impl Run {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<ExitCode> {
-        let Self { detach, wish } = self;
-        let request = wish.request(!detach);
-        let id = wish.create(session, &request).await?;
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let Self { detach, detach_keys, sig_proxy, wish } = self;
+        let (input, terminal) = (wish.process.interactive, wish.process.tty);
+        let refused = |error| Ended::refused(&error);
+        let order = wish.order(detach).map_err(refused)?;
+        let speaks = !detach && super::attach::wants_input(&order.request.config, input)?;
+        let id = order.send(session).await.map_err(refused)?;
         let place = format!("/containers/{id}");
         if detach {
-            session.client.order(&format!("{place}/start")).await?;
-            session.line(id)?;
-            return Ok(ExitCode::SUCCESS);
+            start(session, &place).await.map_err(refused)?;
+            return session.line(id);
         }
-        let input = u8::from(wish.interactive);
-        let path = format!("{place}/attach?stream=1&stdout=1&stderr=1&stdin={input}");
-        let connection = session.client.hijack(&path, &()).await?;
+        let config = &order.request.config;
+        let path = format!(
+            "{place}/attach?stream=1&stdout={}&stderr={}&stdin={}",
+            u8::from(config.attach_stdout),
+            u8::from(config.attach_stderr),
+            u8::from(config.attach_stdin)
+        );
+        let connection = session.client.hijack(&path, &()).await.map_err(|error| refused(error.into()))?;
         // Who begins to wait before the start misses no end, however soon it comes.
-        let condition = if wish.rm { "removed" } else { "next-exit" };
-        let path = format!("{place}/wait?condition={condition}");
-        let waiting = session.client.send(Method::POST, &path, Vec::new()).await?;
-        session.client.order(&format!("{place}/start")).await?;
-        converse(session, connection, Manner { input: wish.interactive, terminal: wish.tty, place }).await?;
+        let condition = if order.request.host_config.auto_remove { "removed" } else { "next-exit" };
+        let waiting = session
+            .client
+            .send(Method::POST, &format!("{place}/wait?condition={condition}"), Vec::new())
+            .await?;
+        start(session, &place).await.map_err(refused)?;
+        let manner = Manner {
+            input: speaks,
+            terminal,
+            place,
+            keys: detach_keys.unwrap_or_default(),
+            hands_signals_on: sig_proxy,
+        };
+        if converse(session, connection, manner).await? == Parting::Left {
+            return Ok(());
+        }
         let ended: WaitResponse = api::read(&waiting.into_body().collect().await?.to_bytes())?;
-        Ok(code(ended.status_code))
+        Ok(Ended::like(ended.status_code)?)
     }
+}
+
+async fn start(session: &Session, place: &str) -> Result<()> {
+    Ok(session.client.order(&format!("{place}/start")).await?)
 }

@@ -1,19 +1,19 @@
 //! Images as archives: `load`, `import` and `save`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
 use futures_util::TryStreamExt;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::StreamBody;
 use hyper::body::{Frame, Incoming};
 use hyper::{Method, Response};
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
-use crate::output::transfer;
+use crate::output::{archive, transfer};
 use crate::session::{Session, escaped};
 
 /// Take in images from an archive
@@ -35,7 +35,7 @@ impl Load {
         }
         let path = format!("/images/load?quiet={}", u8::from(self.quiet));
         let response = sent(session, &path, source(self.input).await?).await?;
-        transfer::show(session, response).await
+        transfer::show(&mut session.out, response).await
     }
 }
 
@@ -73,7 +73,7 @@ impl Import {
         }
         let file = Some(self.file).filter(|file| file.as_os_str() != "-");
         let response = sent(session, &path, source(file).await?).await?;
-        transfer::show(session, response).await
+        transfer::show(&mut session.out, response).await
     }
 }
 
@@ -91,22 +91,14 @@ pub(crate) struct Save {
 
 impl Save {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        if self.output.is_none() && std::io::stdout().is_terminal() {
-            bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
-        }
+        archive::check(
+            self.output.as_deref(),
+            "cowardly refusing to save to a terminal. Use the -o flag or redirect",
+        )?;
         let names: Vec<String> = self.images.iter().map(|name| format!("names={}", escaped(name))).collect();
         let path = format!("/images/get?{}", names.join("&"));
-        let mut body = session.client.send(Method::GET, &path, Vec::new()).await?.into_body();
-        let mut out: Box<dyn Write> = match &self.output {
-            None => Box::new(std::io::stdout()),
-            Some(path) => Box::new(std::fs::File::create(path).with_context(|| path.display().to_string())?),
-        };
-        while let Some(frame) = body.frame().await {
-            if let Ok(piece) = frame?.into_data() {
-                out.write_all(&piece)?;
-            }
-        }
-        Ok(out.flush()?)
+        let response = session.client.send(Method::GET, &path, Vec::new()).await?;
+        archive::save(response, self.output.as_deref()).await
     }
 }
 

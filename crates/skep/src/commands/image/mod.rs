@@ -1,22 +1,21 @@
 //! `skep image …`: the images of one host.
 
-pub(crate) mod archive;
-pub(crate) mod inspect;
+mod archive;
+mod history;
+mod inspect;
 pub(crate) mod list;
 pub(crate) mod registry;
 pub(crate) mod remove;
+pub(crate) mod row;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::session::{Session, escaped};
 
-/// Manage images
+/// What is done to images; also without the word `image` before it.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Image {
-    /// List images
-    #[command(visible_alias = "list")]
-    Ls(list::List),
+pub(crate) enum Verb {
     /// Fetch an image from a registry
     Pull(registry::Pull),
     /// Send an image to a registry
@@ -29,31 +28,49 @@ pub(crate) enum Image {
     Save(archive::Save),
     /// Give an image one more name
     Tag(Tag),
-    /// Remove images
-    #[command(visible_alias = "remove")]
-    Rm(remove::Remove),
-    /// Show everything about images
-    Inspect(inspect::Inspect),
     /// Show the steps that made an image
-    History(inspect::History),
-    /// Remove images that nothing uses
-    Prune(remove::Prune),
+    History(history::History),
 }
 
-impl Image {
+impl Verb {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         match self {
-            Self::Ls(command) => command.run(session).await,
             Self::Pull(command) => command.run(session).await,
             Self::Push(command) => command.run(session).await,
             Self::Load(command) => command.run(session).await,
             Self::Import(command) => command.run(session).await,
             Self::Save(command) => command.run(session).await,
             Self::Tag(command) => command.run(session).await,
-            Self::Rm(command) => command.run(session).await,
-            Self::Inspect(command) => command.run(session).await,
             Self::History(command) => command.run(session).await,
+        }
+    }
+}
+
+/// Manage images
+#[derive(Debug, Subcommand)]
+pub(crate) enum Image {
+    /// List images
+    #[command(visible_alias = "list")]
+    Ls(list::List),
+    /// Show everything about images
+    Inspect(inspect::Inspect),
+    /// Remove images
+    #[command(visible_alias = "remove")]
+    Rm(remove::Remove),
+    /// Remove images that nothing uses
+    Prune(remove::Prune),
+    #[command(flatten)]
+    Verb(Verb),
+}
+
+impl Image {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        match self {
+            Self::Ls(command) => command.run(session).await,
+            Self::Inspect(command) => command.run(session).await,
+            Self::Rm(command) => command.run(session).await,
             Self::Prune(command) => command.run(session).await,
+            Self::Verb(command) => command.run(session).await,
         }
     }
 }

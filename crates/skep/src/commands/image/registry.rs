@@ -1,5 +1,7 @@
 //! `pull` and `push`.
 
+use std::io::{IsTerminal, Write};
+
 use anyhow::Result;
 use clap::Args;
 use http_body_util::Full;
@@ -31,7 +33,7 @@ impl Pull {
         if !self.quiet && name != self.name {
             session.line("Using default tag: latest")?;
         }
-        fetch(session, &name, self.platform.as_deref(), self.quiet.into()).await?;
+        fetch(session, &mut std::io::stdout(), &name, self.platform.as_deref(), self.quiet.into()).await?;
         session.line(full(&name))
     }
 }
@@ -53,7 +55,8 @@ impl From<bool> for Show {
 
 /// Fetches an image.
 pub(crate) async fn fetch(
-    session: &mut Session,
+    session: &Session,
+    out: &mut (impl Write + IsTerminal),
     name: &str,
     platform: Option<&str>,
     show: Show,
@@ -70,7 +73,7 @@ pub(crate) async fn fetch(
     let request = request.header("x-registry-auth", credentials::header(repo)?);
     let response = session.client.exchange(request.body(Full::<Bytes>::default())?).await?;
     match show {
-        Show::Steps => transfer::show(session, response).await,
+        Show::Steps => transfer::show(out, response).await,
         Show::Nothing => transfer::drain(response).await,
     }
 }
@@ -102,12 +105,12 @@ impl Push {
         if name != self.name {
             session.line("Using default tag: latest")?;
         }
-        transfer::show(session, response).await
+        transfer::show(&mut session.out, response).await
     }
 }
 
 /// The name with the tag that is meant.
-fn tagged(name: &str) -> String {
+pub(crate) fn tagged(name: &str) -> String {
     match super::split(name) {
         (_, "") if !name.contains('@') => format!("{name}:latest"),
         _ => name.to_owned(),

@@ -6,11 +6,12 @@ use clap::Args;
 use http_body_util::BodyExt;
 use hyper::Method;
 
-use crate::output::units;
-use crate::session::{Session, filters, with_filters};
+use crate::commands::pruning::{Pruning, reclaimed, show};
+use crate::session::Session;
 
 /// Remove images
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep rmi web:1 web:2")]
 pub(crate) struct Remove {
     /// Which, by name or id
     #[arg(required = true, value_name = "IMAGE")]
@@ -39,54 +40,45 @@ impl Remove {
         let path = format!("/images/{image}?force={force}&noprune={noprune}");
         let answer = session.client.send(Method::DELETE, &path, Vec::new()).await?;
         let gone: Vec<ImageDeleted> = api::read(&answer.into_body().collect().await?.to_bytes())?;
-        show(session, &gone)
+        gone.iter().try_for_each(|one| session.line(line(one)))
     }
 }
 
-fn show(session: &mut Session, gone: &[ImageDeleted]) -> Result<()> {
-    for ImageDeleted { untagged, deleted } in gone {
-        if deleted.is_empty() {
-            session.line(format_args!("Untagged: {untagged}"))?;
-        } else {
-            session.line(format_args!("Deleted: {deleted}"))?;
-        }
-    }
-    Ok(())
+fn line(ImageDeleted { untagged, deleted }: &ImageDeleted) -> String {
+    if deleted.is_empty() { format!("Untagged: {untagged}") } else { format!("Deleted: {deleted}") }
 }
 
 /// Remove images that nothing uses
 #[derive(Debug, Args)]
+#[command(after_help = "Filters: label, until\n\nExample:\n  skep image prune --all --force")]
 pub(crate) struct Prune {
     /// All that no container uses, not only those without a name
     #[arg(short, long)]
     all: bool,
-    /// Only those that fit, KEY=VALUE: until, label
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Do not ask first
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let question = if self.all {
-            "WARNING! This will remove all images without at least one container associated to them."
+            "This will remove all images without at least one container associated to them."
         } else {
-            "WARNING! This will remove all dangling images."
+            "This will remove all dangling images."
         };
-        if !self.force && !session.confirm(question)? {
+        if !self.pruning.is_wanted(session, question)? {
             return Ok(());
         }
-        let mut chosen = filters(&self.filter)?;
-        chosen.add("dangling", if self.all { "false" } else { "true" });
-        let path = with_filters("/images/prune", &chosen);
-        let pruned: ImagesPruned = session.client.post(&path, &()).await?;
-        if !pruned.images_deleted.is_empty() {
-            session.line("Deleted Images:")?;
-            show(session, &pruned.images_deleted)?;
-            session.line("")?;
-        }
-        session.line(format_args!("Total reclaimed space: {}", units::size(pruned.space_reclaimed as f64)))
+        let bytes = prune(session, &self.pruning, self.all).await?;
+        reclaimed(session, bytes)
     }
+}
+
+/// Removes them, shows which they were, and returns how many bytes came free.
+pub(crate) async fn prune(session: &mut Session, pruning: &Pruning, all: bool) -> Result<u64> {
+    let dangling = if all { "false" } else { "true" };
+    let pruned: ImagesPruned = pruning.remove(session, "/images/prune", &[("dangling", dangling)]).await?;
+    let lines: Vec<String> = pruned.images_deleted.iter().map(line).collect();
+    show(session, "Images", &lines)?;
+    Ok(pruned.space_reclaimed)
 }

@@ -6,28 +6,25 @@ use api::system::Info;
 use clap::Args;
 use serde_json::Value;
 
-use crate::output::format::{Column, Format, Row};
-use crate::session::{Session, filters, with_filters};
+use crate::commands::listing::Listing;
+use crate::output::format::{Column, Format, Row, row};
+use crate::session::Session;
 
 /// List nodes
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  skep node ls --filter role=manager --format '{{.Hostname}} {{.Status}}'")]
+#[command(
+    after_help = "Filters: id, label, membership, name, node.label, role\n\nExample:\n  skep node ls --filter role=manager --format '{{.Hostname}} {{.Status}}'"
+)]
 pub(crate) struct List {
-    /// Only those that fit, KEY=VALUE: id, label, membership, name, node.label, role
-    #[arg(short, long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Show them by a template, as a `table …` of it, or as `json`
-    #[arg(long, value_name = "TEMPLATE")]
-    format: Option<String>,
-    /// Show ids only
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    listing: Listing,
 }
 
 const FORMAT: Format = Format {
-    plain: &["MarkedID", "Hostname", "Status", "Availability", "ManagerStatus", "EngineVersion"],
+    key: "ID",
+    plain: &["marked", "Hostname", "Status", "Availability", "ManagerStatus", "EngineVersion"],
     columns: &[
-        Column { field: "MarkedID", head: "ID" },
+        Column { field: "marked", head: "ID" },
         Column { field: "ID", head: "ID" },
         Column { field: "Self", head: "SELF" },
         Column { field: "Hostname", head: "HOSTNAME" },
@@ -41,21 +38,16 @@ const FORMAT: Format = Format {
 
 impl List {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut nodes: Vec<Node> =
-            session.client.get(&with_filters("/nodes", &filters(&self.filter)?)).await?;
+        let mut nodes: Vec<Node> = self.listing.ask(session, "/nodes").await?;
         nodes.sort_by(|one, other| one.description.hostname.cmp(&other.description.hostname));
-        if self.quiet {
-            return nodes.iter().try_for_each(|node| session.line(&node.id));
-        }
         let info: Info = session.client.get("/info").await?;
         let root = info.swarm.cluster.as_ref().map(|cluster| cluster.tls_info.clone()).unwrap_or_default();
-        let rows: Vec<Row> = nodes.iter().map(|node| row(node, &info.swarm.node_id, &root)).collect();
-        FORMAT.write(&mut session.out, self.format.as_deref(), &rows)?;
-        Ok(())
+        let rows: Vec<Row> = nodes.iter().map(|node| line(node, &info.swarm.node_id, &root)).collect();
+        self.listing.show(session, &FORMAT, &rows)
     }
 }
 
-fn row(node: &Node, own_id: &str, root: &api::node::TlsInfo) -> Row {
+fn line(node: &Node, own_id: &str, root: &api::node::TlsInfo) -> Row {
     let is_self = node.id == own_id;
     let manager =
         node.manager_status.as_ref().map(|status| match (status.leader, status.reachability.as_str()) {
@@ -68,8 +60,8 @@ fn row(node: &Node, own_id: &str, root: &api::node::TlsInfo) -> Row {
         (false, true) => "Ready",
         (false, false) => "Needs Rotation",
     };
-    let cells = [
-        ("MarkedID", Value::from(if is_self { format!("{} *", node.id) } else { node.id.clone() })),
+    row([
+        ("marked", Value::from(if is_self { format!("{} *", node.id) } else { node.id.clone() })),
         ("ID", Value::from(node.id.clone())),
         ("Self", Value::from(is_self)),
         ("Hostname", Value::from(node.description.hostname.clone())),
@@ -78,6 +70,5 @@ fn row(node: &Node, own_id: &str, root: &api::node::TlsInfo) -> Row {
         ("ManagerStatus", Value::from(manager.unwrap_or_default())),
         ("TLSStatus", Value::from(tls_status)),
         ("EngineVersion", Value::from(node.description.engine.engine_version.clone())),
-    ];
-    cells.into_iter().map(|(field, value)| (field.to_owned(), value)).collect()
+    ])
 }

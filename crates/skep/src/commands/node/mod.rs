@@ -47,6 +47,7 @@ impl Node {
 
 /// Remove nodes from the swarm
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep node rm --force worker1")]
 pub(crate) struct Remove {
     /// Which, by id or name
     #[arg(required = true, value_name = "NODE")]

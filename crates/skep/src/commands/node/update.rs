@@ -4,18 +4,9 @@ use anyhow::{Result, bail};
 use api::node::Node;
 use clap::{Args, ValueEnum};
 
+use crate::options::availability::Availability;
+use crate::options::values::word;
 use crate::session::Session;
-
-/// Whether a node runs tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Availability {
-    /// Old and new ones
-    Active,
-    /// Those it has, but no new ones
-    Pause,
-    /// None: they are moved elsewhere
-    Drain,
-}
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,6 +65,7 @@ impl Update {
 
 /// Make nodes managers
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep node promote worker1 worker2")]
 pub(crate) struct Promote {
     /// Which, by id or name
     #[arg(required = true, value_name = "NODE")]
@@ -88,6 +80,7 @@ impl Promote {
 
 /// Make managers workers
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep node demote manager3")]
 pub(crate) struct Demote {
     /// Which, by id or name
     #[arg(required = true, value_name = "NODE")]
@@ -120,8 +113,4 @@ async fn turn(session: &mut Session, nodes: &[String], role: Role) -> Result<()>
 async fn send(session: &Session, node: &Node) -> Result<()> {
     let path = format!("/nodes/{}/update?version={}", node.id, node.version.index);
     Ok(session.client.tell(&path, &node.spec).await?)
-}
-
-fn word(value: impl ValueEnum) -> String {
-    value.to_possible_value().expect("no word is skipped").get_name().to_owned()
 }

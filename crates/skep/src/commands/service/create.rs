@@ -8,19 +8,23 @@ use api::spec::container::Ulimit;
 use api::spec::resources::GenericResource;
 use clap::Args;
 
-use crate::options::additions::{Additions, HostEntry, host, ulimit};
+use super::sending::{configs, find_networks, secrets, send, set_image, warn};
+use super::update::{Waiting, image_for_auth};
+use crate::options::additions::Additions;
 use crate::options::container::Container;
 use crate::options::health::Health;
+use crate::options::host::{HostEntry, host};
 use crate::options::mount::MountWord;
 use crate::options::network::Network;
+use crate::options::pairs::Variables;
 use crate::options::placement::Preference;
 use crate::options::publish::Ports;
 use crate::options::reference::Reference;
 use crate::options::replicas::Replicas;
 use crate::options::resources::{Resources, generic};
 use crate::options::restart::Restart;
+use crate::options::ulimit::ulimit;
 use crate::options::update::{Rollback, Update};
-use crate::output::progress;
 use crate::session::Session;
 
 /// Create a service
@@ -41,18 +45,14 @@ pub(crate) struct Create {
     /// How many, and where: replicated, global, replicated-job, global-job
     #[arg(long, value_name = "WORD", default_value = "replicated")]
     mode: String,
-    /// End at once instead of waiting until all runs
-    #[arg(short, long)]
-    detach: bool,
-    /// Show no progress
-    #[arg(short, long)]
-    quiet: bool,
     /// Do not ask the registry what the image's tag means
     #[arg(long)]
     no_resolve_image: bool,
     /// Send this user's credentials for the registry along
     #[arg(long)]
     with_registry_auth: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(flatten)]
     more: More,
     #[command(flatten)]
@@ -98,12 +98,8 @@ pub(super) struct More {
     /// What to append to names
     #[arg(long, value_name = "DOMAIN")]
     dns_search: Vec<String>,
-    /// A variable of the environment, NAME=VALUE
-    #[arg(short, long, value_name = "VARIABLE", value_parser = crate::options::additions::variable)]
-    env: Vec<String>,
-    /// A file of such variables
-    #[arg(long, value_name = "FILE", value_parser = variables_of)]
-    env_file: Vec<Variables>,
+    #[command(flatten)]
+    variables: Variables,
     /// What only the operator knows, KIND=NUMBER
     #[arg(long, value_name = "RESOURCE", value_parser = generic)]
     generic_resource: Vec<GenericResource>,
@@ -139,38 +135,28 @@ pub(super) struct More {
     ulimit: Vec<Ulimit>,
 }
 
-/// The variables of one file.
-#[derive(Clone, Debug)]
-struct Variables(Vec<String>);
-
-fn variables_of(path: &str) -> Result<Variables, String> {
-    crate::options::additions::variables(path).map(Variables)
-}
-
 impl More {
     /// The same as merging takes it, with secrets and configs found by name.
     async fn found(self, session: &Session) -> Result<Additions> {
-        let mut env: Vec<String> = self.env_file.into_iter().flat_map(|Variables(words)| words).collect();
-        env.extend(self.env);
         Ok(Additions {
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
-            configs: super::update::configs(session, self.config).await?,
+            configs: configs(session, self.config).await?,
             constraints: self.constraint,
             container_labels: self.container_label,
             dns: self.dns,
             dns_options: self.dns_option,
             dns_search: self.dns_search,
-            env,
+            env: self.variables.all(),
             generic_resources: self.generic_resource,
             groups: self.group,
             hosts: self.hosts,
             labels: self.label,
             mounts: self.mount,
-            networks: self.network.into_iter().map(|Network(network)| network).collect(),
+            networks: self.network.into_iter().map(Network::attachment).collect(),
             preferences: self.placement_pref,
             ports: self.publish,
-            secrets: super::update::secrets(session, self.secret).await?,
+            secrets: secrets(session, self.secret).await?,
             sysctls: self.sysctl,
             ulimits: self.ulimit,
         })
@@ -182,26 +168,21 @@ impl Create {
         let mut spec = ServiceSpec { name: self.name, ..ServiceSpec::default() };
         spec.mode = self.replicas.mode(&self.mode)?;
         self.replicas.limit(&mut spec);
+        set_image(session, &mut spec, &self.image, self.no_resolve_image).await?;
         let container = spec.task_template.container_spec.get_or_insert_default();
-        container.image = super::update::resolved(session, &self.image, self.no_resolve_image).await?;
         container.args = self.command;
-        self.health.apply(container)?;
+        self.health.apply(&mut container.healthcheck)?;
         self.container.apply(&mut spec);
         self.resources.apply(&mut spec.task_template);
         self.restart.apply(&mut spec.task_template);
         self.update.apply(&mut spec);
         self.rollback.apply(&mut spec);
         self.more.found(session).await?.apply(&mut spec);
-
-        let auth = match self.with_registry_auth {
-            true => crate::credentials::header(&self.image)?,
-            false => String::new(),
-        };
-        let created: ServiceCreated = super::update::send(session, "/services/create", &spec, &auth).await?;
-        for warning in created.warnings {
-            session.line(format_args!("WARNING: {warning}"))?;
-        }
+        find_networks(session, &mut spec).await?;
+        let auth = image_for_auth(&spec, self.with_registry_auth);
+        let created: ServiceCreated = send(session, "/services/create", &spec, auth).await?;
+        warn(&created.warnings);
         session.line(&created.id)?;
-        if self.detach { Ok(()) } else { progress::converge(session, &created.id, self.quiet).await }
+        self.waiting.wait(session, &created.id, &created.id).await
     }
 }

@@ -4,27 +4,23 @@ use anyhow::Result;
 use api::service::{Service, ServiceMode};
 use api::spec::endpoint::PortConfig;
 use clap::Args;
-use serde_json::Value;
 
-use crate::output::format::{Column, Format, Row};
-use crate::session::{Session, filters, short, with_filters};
+use crate::commands::listing::Listing;
+use crate::output::format::{Column, Format, Row, row};
+use crate::session::{Session, short};
 
 /// List services
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  skep service ls --filter mode=global --format '{{.Name}} {{.Replicas}}'")]
+#[command(
+    after_help = "Filters: id, label, mode, name\n\nExample:\n  skep service ls --filter mode=global --format '{{.Name}} {{.Replicas}}'"
+)]
 pub(crate) struct List {
-    /// Only those that fit, KEY=VALUE: id, label, mode, name
-    #[arg(short, long, value_name = "FILTER")]
-    filter: Vec<String>,
-    /// Show them by a template, as a `table …` of it, or as `json`
-    #[arg(long, value_name = "TEMPLATE")]
-    format: Option<String>,
-    /// Show ids only
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    listing: Listing,
 }
 
 const FORMAT: Format = Format {
+    key: "ID",
     plain: &["ID", "Name", "Mode", "Replicas", "Image", "Ports"],
     columns: &[
         Column { field: "ID", head: "ID" },
@@ -38,30 +34,23 @@ const FORMAT: Format = Format {
 
 impl List {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let path = with_filters("/services?status=true", &filters(&self.filter)?);
-        let mut services: Vec<Service> = session.client.get(&path).await?;
+        let mut services: Vec<Service> = self.listing.ask(session, "/services?status=true").await?;
         services.sort_by(|one, other| one.spec.name.cmp(&other.spec.name));
-        if self.quiet {
-            return services.iter().try_for_each(|service| session.line(short(&service.id)));
-        }
-        let rows: Vec<Row> = services.iter().map(row).collect();
-        FORMAT.write(&mut session.out, self.format.as_deref(), &rows)?;
-        Ok(())
+        self.listing.show(session, &FORMAT, &services.iter().map(line).collect::<Vec<_>>())
     }
 }
 
-fn row(service: &Service) -> Row {
+fn line(service: &Service) -> Row {
     let image = service.spec.task_template.container_spec.as_ref().map(|spec| spec.image.as_str());
     let image = image.unwrap_or_default().split('@').next().unwrap_or_default();
-    let cells = [
-        ("ID", short(&service.id)),
-        ("Name", service.spec.name.clone()),
-        ("Mode", mode(&service.spec.mode).to_owned()),
-        ("Replicas", replicas(service)),
-        ("Image", image.to_owned()),
-        ("Ports", ports(&service.endpoint.ports)),
-    ];
-    cells.into_iter().map(|(field, text)| (field.to_owned(), Value::String(text))).collect()
+    row([
+        ("ID", short(&service.id).into()),
+        ("Name", service.spec.name.clone().into()),
+        ("Mode", mode(&service.spec.mode).into()),
+        ("Replicas", replicas(service).into()),
+        ("Image", image.into()),
+        ("Ports", ports(&service.endpoint.ports).into()),
+    ])
 }
 
 /// The mode in words.

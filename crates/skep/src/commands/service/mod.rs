@@ -4,11 +4,11 @@ mod create;
 mod inspect;
 mod list;
 mod logs;
+mod page;
 mod scale;
+pub(crate) mod sending;
 mod tasks;
 mod update;
-
-use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -41,24 +41,24 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<ExitCode> {
+    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         match self {
-            Self::Create(command) => command.run(session).await?,
-            Self::Update(command) => command.run(session).await?,
-            Self::Ls(command) => command.run(session).await?,
-            Self::Ps(command) => command.run(session).await?,
-            Self::Inspect(command) => command.run(session).await?,
-            Self::Logs(command) => command.run(session).await?,
-            Self::Scale(command) => command.run(session).await?,
-            Self::Rollback(command) => command.run(session).await?,
-            Self::Rm(command) => command.run(session).await?,
+            Self::Create(command) => command.run(session).await,
+            Self::Update(command) => command.run(session).await,
+            Self::Ls(command) => command.run(session).await,
+            Self::Ps(command) => command.run(session).await,
+            Self::Inspect(command) => command.run(session).await,
+            Self::Logs(command) => command.run(session).await,
+            Self::Scale(command) => command.run(session).await,
+            Self::Rollback(command) => command.run(session).await,
+            Self::Rm(command) => command.run(session).await,
         }
-        Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Remove services
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep service rm web db")]
 pub(crate) struct Remove {
     /// Which, by id or name
     #[arg(required = true, value_name = "SERVICE")]

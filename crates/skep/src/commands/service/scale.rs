@@ -4,6 +4,7 @@ use anyhow::Result;
 use api::service::{Service, ServiceUpdated};
 use clap::Args;
 
+use super::sending::{send, warn};
 use crate::options::replicas::scale;
 use crate::output::progress;
 use crate::session::Session;
@@ -16,7 +17,8 @@ pub(crate) struct Scale {
     #[arg(required = true, value_name = "SERVICE=REPLICAS", value_parser = target)]
     targets: Vec<(String, u64)>,
     /// End at once instead of waiting until all runs
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
     detach: bool,
 }
 
@@ -34,15 +36,16 @@ impl Scale {
             let mut service: Service = session.client.get(&format!("/services/{name}")).await?;
             scale(&mut service.spec.mode, *replicas, "scale")?;
             let path = format!("/services/{}/update?version={}", service.id, service.version.index);
-            let _: ServiceUpdated = super::update::send(session, &path, &service.spec, "").await?;
+            let updated: ServiceUpdated = send(session, &path, &service.spec, None).await?;
+            warn(&updated.warnings);
             session.line(format_args!("{name} scaled to {replicas}"))?;
-            scaled.push(service.id);
+            scaled.push((service.id, name));
         }
         if self.detach {
             return Ok(());
         }
-        for service in scaled {
-            progress::converge(session, &service, false).await?;
+        for (service, name) in scaled {
+            progress::converge(session, &service, name, progress::Show::Lines).await?;
         }
         Ok(())
     }

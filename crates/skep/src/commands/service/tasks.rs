@@ -9,7 +9,9 @@ use crate::session::{Session, filters};
 
 /// List the tasks of services
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  skep service ps --filter desired-state=running web")]
+#[command(
+    after_help = "Filters: desired-state, id, label, name, node\n\nExample:\n  skep service ps --filter desired-state=running web"
+)]
 pub(crate) struct Tasks {
     /// Which, by id or name
     #[arg(required = true, value_name = "SERVICE")]
@@ -20,7 +22,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut filters = filters(&self.options.filter)?;
+        let mut filters = filters(&self.options.listing.filter)?;
         for service in &self.services {
             let service: Service = session.client.get(&format!("/services/{service}")).await?;
             filters.add("service", service.id);

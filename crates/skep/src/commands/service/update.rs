@@ -1,26 +1,30 @@
-//! `skep service update` and `rollback`, and what `create` shares with them.
+//! `skep service update` and `rollback`.
 
-use anyhow::{Context, Result, bail};
+use std::net::IpAddr;
+
+use anyhow::Result;
+use api::network::Network as NetworkShape;
 use api::service::{Service, ServiceSpec, ServiceUpdated};
 use api::spec::container::Ulimit;
-use api::spec::reference::{ConfigReference, SecretReference};
-use bytes::Bytes;
+use api::spec::resources::GenericResource;
 use clap::Args;
-use http_body_util::{BodyExt, Full};
-use hyper::Method;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::options::additions::{Additions, ulimit, without};
+use super::sending::{configs, find_networks, secrets, send, set_image, warn};
+use crate::options::additions::Additions;
 use crate::options::container::{Container, Words, command};
 use crate::options::health::Health;
+use crate::options::host::{HostEntry, host};
 use crate::options::mount::MountWord;
+use crate::options::network::Network;
+use crate::options::pairs::variable;
 use crate::options::placement::Preference;
 use crate::options::publish::Ports;
 use crate::options::reference::Reference;
+use crate::options::removals::{PortName, Removals};
 use crate::options::replicas::Replicas;
-use crate::options::resources::Resources;
+use crate::options::resources::{Resources, generic};
 use crate::options::restart::Restart;
+use crate::options::ulimit::ulimit;
 use crate::options::update as policy;
 use crate::output::progress;
 use crate::session::Session;
@@ -45,15 +49,14 @@ pub(crate) struct Update {
     /// Go back to what the service was before
     #[arg(long)]
     rollback: bool,
-    /// End at once instead of waiting until all runs
-    #[arg(short, long)]
-    detach: bool,
-    /// Show no progress
-    #[arg(short, long)]
-    quiet: bool,
     /// Do not ask the registry what the image's tag means
     #[arg(long)]
     no_resolve_image: bool,
+    /// Send this user's credentials for the registry along
+    #[arg(long)]
+    with_registry_auth: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(flatten)]
     more: More,
     #[command(flatten)]
@@ -74,6 +77,26 @@ pub(crate) struct Update {
     back: policy::Rollback,
 }
 
+/// Whether one waits until all runs.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Waiting {
+    /// End at once instead of waiting until all runs
+    #[arg(short, long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", action = clap::ArgAction::Set)]
+    detach: bool,
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Waiting {
+    /// Waits, if that is wished; `name` is how the person calls the service.
+    pub(super) async fn wait(&self, session: &Session, service: &str, name: &str) -> Result<()> {
+        if self.detach { Ok(()) } else { progress::converge(session, service, name, self.quiet.into()).await }
+    }
+}
+
 /// What is added; each may be given several times.
 #[derive(Debug, Args)]
 struct More {
@@ -92,15 +115,36 @@ struct More {
     /// A label of the containers, KEY=VALUE
     #[arg(long, value_name = "LABEL")]
     container_label_add: Vec<String>,
+    /// A name server
+    #[arg(long, value_name = "IP")]
+    dns_add: Vec<IpAddr>,
+    /// An option for names
+    #[arg(long, value_name = "OPTION")]
+    dns_option_add: Vec<String>,
+    /// What to append to names
+    #[arg(long, value_name = "DOMAIN")]
+    dns_search_add: Vec<String>,
     /// A variable of the environment, NAME=VALUE
-    #[arg(long, value_name = "VARIABLE", value_parser = crate::options::additions::variable)]
+    #[arg(long, value_name = "VARIABLE", value_parser = variable)]
     env_add: Vec<String>,
+    /// What only the operator knows, KIND=NUMBER
+    #[arg(long, value_name = "RESOURCE", value_parser = generic)]
+    generic_resource_add: Vec<GenericResource>,
+    /// One more group of the user
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// A line of the hosts file, NAME:IP
+    #[arg(long, value_name = "ENTRY", value_parser = host)]
+    host_add: Vec<HostEntry>,
     /// A label of the service, KEY=VALUE
     #[arg(long, value_name = "LABEL")]
     label_add: Vec<String>,
     /// A mount
     #[arg(long, value_name = "MOUNT")]
     mount_add: Vec<MountWord>,
+    /// A network to join
+    #[arg(long, value_name = "NETWORK")]
+    network_add: Vec<Network>,
     /// Where tasks run rather
     #[arg(long, value_name = "PREFERENCE")]
     placement_pref_add: Vec<Preference>,
@@ -118,6 +162,33 @@ struct More {
     ulimit_add: Vec<Ulimit>,
 }
 
+impl More {
+    async fn found(self, session: &Session) -> Result<Additions> {
+        Ok(Additions {
+            cap_add: self.cap_add,
+            cap_drop: self.cap_drop,
+            configs: configs(session, self.config_add).await?,
+            constraints: self.constraint_add,
+            container_labels: self.container_label_add,
+            dns: self.dns_add,
+            dns_options: self.dns_option_add,
+            dns_search: self.dns_search_add,
+            env: self.env_add,
+            generic_resources: self.generic_resource_add,
+            groups: self.group_add,
+            hosts: self.host_add,
+            labels: self.label_add,
+            mounts: self.mount_add,
+            networks: self.network_add.into_iter().map(Network::attachment).collect(),
+            preferences: self.placement_pref_add,
+            ports: self.publish_add,
+            secrets: secrets(session, self.secret_add).await?,
+            sysctls: self.sysctl_add,
+            ulimits: self.ulimit_add,
+        })
+    }
+}
+
 /// What is taken away; each may be given several times.
 #[derive(Debug, Args)]
 struct Less {
@@ -130,59 +201,79 @@ struct Less {
     /// A label of the containers by key
     #[arg(long, value_name = "KEY")]
     container_label_rm: Vec<String>,
+    /// A name server
+    #[arg(long, value_name = "IP")]
+    dns_rm: Vec<IpAddr>,
+    /// An option for names
+    #[arg(long, value_name = "OPTION")]
+    dns_option_rm: Vec<String>,
+    /// What is appended to names
+    #[arg(long, value_name = "DOMAIN")]
+    dns_search_rm: Vec<String>,
     /// A variable by name
     #[arg(long, value_name = "NAME")]
     env_rm: Vec<String>,
+    /// What only the operator knows, by kind
+    #[arg(long, value_name = "KIND")]
+    generic_resource_rm: Vec<String>,
+    /// A group of the user
+    #[arg(long, value_name = "GROUP")]
+    group_rm: Vec<String>,
+    /// A name of the hosts file: NAME or NAME:IP
+    #[arg(long, value_name = "NAME")]
+    host_rm: Vec<String>,
     /// A label by key
     #[arg(long, value_name = "KEY")]
     label_rm: Vec<String>,
     /// A mount by target
     #[arg(long, value_name = "PATH")]
     mount_rm: Vec<String>,
-    /// A port by its number in the containers
+    /// A network by name
+    #[arg(long, value_name = "NETWORK")]
+    network_rm: Vec<String>,
+    /// Where tasks run rather
+    #[arg(long, value_name = "PREFERENCE")]
+    placement_pref_rm: Vec<Preference>,
+    /// A port by its number in the containers: PORT[/PROTOCOL]
     #[arg(long, value_name = "PORT")]
-    publish_rm: Vec<u32>,
+    publish_rm: Vec<PortName>,
     /// A secret by name
     #[arg(long, value_name = "NAME")]
     secret_rm: Vec<String>,
+    /// A kernel parameter by name
+    #[arg(long, value_name = "NAME")]
+    sysctl_rm: Vec<String>,
+    /// A bound of processes by name
+    #[arg(long, value_name = "NAME")]
+    ulimit_rm: Vec<String>,
 }
 
 impl Less {
-    fn apply(self, spec: &mut ServiceSpec) {
-        without(&mut spec.labels, &self.label_rm);
-        if let Some(endpoint) = &mut spec.endpoint_spec {
-            endpoint.ports.retain(|port| !self.publish_rm.contains(&port.target_port));
+    async fn found(self, session: &Session) -> Result<Removals> {
+        let mut networks = Vec::new();
+        for name in self.network_rm {
+            let found: NetworkShape = session.client.get(&format!("/networks/{name}?scope=swarm")).await?;
+            networks.extend([found.id, name]);
         }
-        if let Some(placement) = &mut spec.task_template.placement {
-            placement.constraints.retain(|constraint| !self.constraint_rm.contains(constraint));
-        }
-        let container = spec.task_template.container_spec.get_or_insert_default();
-        without(&mut container.labels, &self.container_label_rm);
-        let name = |word: &String| word.split('=').next().unwrap_or_default().to_owned();
-        container.env.retain(|word| !self.env_rm.contains(&name(word)));
-        container.mounts.retain(|mount| !self.mount_rm.contains(&mount.target));
-        container.secrets.retain(|secret| !self.secret_rm.contains(&secret.secret_name));
-        container.configs.retain(|config| !self.config_rm.contains(&config.config_name));
-    }
-}
-
-impl More {
-    async fn found(self, session: &Session) -> Result<Additions> {
-        Ok(Additions {
-            cap_add: self.cap_add,
-            cap_drop: self.cap_drop,
-            configs: configs(session, self.config_add).await?,
-            constraints: self.constraint_add,
-            container_labels: self.container_label_add,
-            env: self.env_add,
-            labels: self.label_add,
-            mounts: self.mount_add,
-            preferences: self.placement_pref_add,
-            ports: self.publish_add,
-            secrets: secrets(session, self.secret_add).await?,
-            sysctls: self.sysctl_add,
-            ulimits: self.ulimit_add,
-            ..Additions::default()
+        Ok(Removals {
+            configs: self.config_rm,
+            constraints: self.constraint_rm,
+            container_labels: self.container_label_rm,
+            dns: self.dns_rm.iter().map(IpAddr::to_string).collect(),
+            dns_options: self.dns_option_rm,
+            dns_search: self.dns_search_rm,
+            env: self.env_rm,
+            generic_resources: self.generic_resource_rm,
+            groups: self.group_rm,
+            hosts: self.host_rm,
+            labels: self.label_rm,
+            mounts: self.mount_rm,
+            networks,
+            preferences: self.placement_pref_rm,
+            ports: self.publish_rm,
+            secrets: self.secret_rm,
+            sysctls: self.sysctl_rm,
+            ulimits: self.ulimit_rm,
         })
     }
 }
@@ -190,20 +281,20 @@ impl More {
 impl Update {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let service: Service = session.client.get(&format!("/services/{}", self.service)).await?;
-        let path = format!("/services/{}/update?version={}", service.id, service.version.index);
         if self.rollback {
-            return back(session, &service, &self.service, self.detach, self.quiet).await;
+            return back(session, &service, &self.service, &self.waiting).await;
         }
+        let (name, waiting, sends_auth) = (self.service.clone(), self.waiting, self.with_registry_auth);
         let mut spec = service.spec;
-        let container = spec.task_template.container_spec.get_or_insert_default();
         if let Some(image) = &self.image {
-            container.image = resolved(session, image, self.no_resolve_image).await?;
+            set_image(session, &mut spec, image, self.no_resolve_image).await?;
         }
+        let container = spec.task_template.container_spec.get_or_insert_default();
         if let Some(Words(words)) = self.args {
             container.args = words;
         }
-        self.health.apply(container)?;
-        self.less.apply(&mut spec);
+        self.health.apply(&mut container.healthcheck)?;
+        self.less.found(session).await?.apply(&mut spec);
         self.replicas.apply(&mut spec)?;
         self.container.apply(&mut spec);
         self.resources.apply(&mut spec.task_template);
@@ -211,107 +302,45 @@ impl Update {
         self.update.apply(&mut spec);
         self.back.apply(&mut spec);
         self.more.found(session).await?.apply(&mut spec);
+        find_networks(session, &mut spec).await?;
         spec.task_template.force_update += u64::from(self.force);
-        let updated: ServiceUpdated =
-            send(session, &format!("{path}&registryAuthFrom=spec"), &spec, "").await?;
-        for warning in updated.warnings {
-            session.line(format_args!("WARNING: {warning}"))?;
-        }
-        session.line(&self.service)?;
-        if self.detach { Ok(()) } else { progress::converge(session, &service.id, self.quiet).await }
+        let path = format!(
+            "/services/{}/update?version={}&registryAuthFrom=spec",
+            service.id, service.version.index
+        );
+        let updated: ServiceUpdated = send(session, &path, &spec, image_for_auth(&spec, sends_auth)).await?;
+        warn(&updated.warnings);
+        session.line(&name)?;
+        waiting.wait(session, &service.id, &name).await
     }
+}
+
+/// The image whose registry's credentials go along, if they shall.
+pub(super) fn image_for_auth(spec: &ServiceSpec, is_wished: bool) -> Option<&str> {
+    spec.task_template.container_spec.as_ref().map(|container| container.image.as_str()).filter(|_| is_wished)
 }
 
 /// Go back to what a service was before its last update
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep service rollback web")]
 pub(crate) struct Rollback {
     /// Which, by id or name
     service: String,
-    /// End at once instead of waiting until all runs
-    #[arg(short, long)]
-    detach: bool,
-    /// Show no progress
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 impl Rollback {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let service: Service = session.client.get(&format!("/services/{}", self.service)).await?;
-        back(session, &service, &self.service, self.detach, self.quiet).await
+        back(session, &service, &self.service, &self.waiting).await
     }
 }
 
-async fn back(session: &mut Session, service: &Service, name: &str, detach: bool, quiet: bool) -> Result<()> {
+async fn back(session: &mut Session, service: &Service, name: &str, waiting: &Waiting) -> Result<()> {
     let path = format!("/services/{}/update?rollback=previous&version={}", service.id, service.version.index);
-    let _: ServiceUpdated = send(session, &path, &service.spec, "").await?;
+    let updated: ServiceUpdated = send(session, &path, &service.spec, None).await?;
+    warn(&updated.warnings);
     session.line(name)?;
-    if detach { Ok(()) } else { progress::converge(session, &service.id, quiet).await }
-}
-
-/// Sends a spec, with credentials for a registry if there are any.
-pub(super) async fn send<T: DeserializeOwned>(
-    session: &Session,
-    path: &str,
-    spec: &impl Serialize,
-    auth: &str,
-) -> Result<T> {
-    let request = session.client.request(Method::POST, path).header("x-registry-auth", auth);
-    let request = request.body(Full::new(Bytes::from(serde_json::to_vec(spec)?)))?;
-    let body = session.client.exchange(request).await?.into_body().collect().await?.to_bytes();
-    Ok(api::read(&body)?)
-}
-
-/// The image with the digest that its tag means now, as far as its registry says.
-pub(super) async fn resolved(session: &mut Session, image: &str, as_it_is: bool) -> Result<String> {
-    if as_it_is || image.contains('@') {
-        return Ok(image.to_owned());
-    }
-    let asked =
-        session.client.get::<api::image::DistributionInspect>(&format!("/distribution/{image}/json")).await;
-    let Ok(found) = asked else {
-        session.line(format_args!(
-            "image {image} could not be accessed on a registry to record\nits digest. Each node will access \
-             {image} independently,\npossibly leading to different nodes running different\nversions of the image.\n"
-        ))?;
-        return Ok(image.to_owned());
-    };
-    let reference =
-        model::image::ImageRef::parse(image).map_err(|refusal| anyhow::anyhow!(refusal.message))?;
-    Ok(format!("{}@{}", reference.familiar(), found.descriptor.digest))
-}
-
-/// Secrets by name.
-pub(super) async fn secrets(session: &Session, wished: Vec<Reference>) -> Result<Vec<SecretReference>> {
-    if wished.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<api::secret::Secret> = session.client.get("/secrets").await?;
-    let find = |wish: Reference| {
-        let secret = all.iter().find(|secret| secret.spec.name == wish.source);
-        let secret = secret.with_context(|| format!("secret not found: {}", wish.source))?;
-        Ok(SecretReference { file: Some(wish.file), secret_id: secret.id.clone(), secret_name: wish.source })
-    };
-    wished.into_iter().map(find).collect()
-}
-
-/// Configs by name.
-pub(super) async fn configs(session: &Session, wished: Vec<Reference>) -> Result<Vec<ConfigReference>> {
-    if wished.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<api::config::Config> = session.client.get("/configs").await?;
-    let mut found = Vec::new();
-    for wish in wished {
-        let Some(config) = all.iter().find(|config| config.spec.name == wish.source) else {
-            bail!("config not found: {}", wish.source);
-        };
-        found.push(ConfigReference {
-            file: Some(wish.file),
-            runtime: None,
-            config_id: config.id.clone(),
-            config_name: wish.source,
-        });
-    }
-    Ok(found)
+    waiting.wait(session, &service.id, name).await
 }

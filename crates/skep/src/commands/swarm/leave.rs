@@ -7,7 +7,10 @@ use crate::session::Session;
 
 /// Leave the swarm
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  skep swarm leave --force")]
+#[command(
+    after_help = "A manager is warned of what its leaving does to the swarm; --force takes the warning as read.\n\n\
+                        Example:\n  skep swarm leave --force"
+)]
 pub(crate) struct Leave {
     /// Leave although this is a manager; the last one takes the swarm with it
     #[arg(short, long)]

@@ -9,11 +9,33 @@ use crate::session::Session;
 
 /// For whom a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Role {
+pub(super) enum JoinRole {
     /// A node that runs tasks
     Worker,
     /// A node that holds the book too
     Manager,
+}
+
+impl JoinRole {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Manager => "manager",
+        }
+    }
+
+    fn token(self, swarm: &Swarm) -> String {
+        let tokens = swarm.join_tokens.clone().unwrap_or_default();
+        if self == Self::Worker { tokens.worker } else { tokens.manager }
+    }
+
+    /// Says how a node joins; the daemon's own address is the one to join at.
+    pub(super) fn show(self, session: &mut Session, swarm: &Swarm, info: &Info) -> Result<()> {
+        let own = info.swarm.remote_managers.iter().find(|peer| peer.node_id == info.swarm.node_id);
+        let addr = own.map(|peer| peer.addr.as_str()).unwrap_or_default();
+        session.line(format_args!("To add a {} to this swarm, run the following command:\n", self.word()))?;
+        session.line(format_args!("    skep swarm join --token {} {addr}\n", self.token(swarm)))
+    }
 }
 
 /// Show or change the word that nodes join with
@@ -21,7 +43,7 @@ enum Role {
 #[command(after_help = "Examples:\n  skep swarm join-token worker\n  skep swarm join-token --rotate manager")]
 pub(crate) struct JoinToken {
     /// For whom
-    role: Role,
+    role: JoinRole,
     /// Show the word only
     #[arg(short, long)]
     quiet: bool,
@@ -32,29 +54,26 @@ pub(crate) struct JoinToken {
 
 impl JoinToken {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let role = if self.role == Role::Worker { "worker" } else { "manager" };
-        if self.rotate {
-            let key = if self.role == Role::Worker { "rotateWorkerToken" } else { "rotateManagerToken" };
+        let Self { role, quiet, rotate: is_rotated } = self;
+        if is_rotated {
+            let key = if role == JoinRole::Worker { "rotateWorkerToken" } else { "rotateManagerToken" };
             rotate(session, key).await?;
-            if !self.quiet {
-                session.line(format_args!("Successfully rotated {role} join token.\n"))?;
+            if !quiet {
+                session.line(format_args!("Successfully rotated {} join token.\n", role.word()))?;
             }
         }
         let swarm: Swarm = session.client.get("/swarm").await?;
-        let tokens = swarm.join_tokens.unwrap_or_default();
-        let token = if self.role == Role::Worker { tokens.worker } else { tokens.manager };
-        if self.quiet {
-            return session.line(token);
+        if quiet {
+            return session.line(role.token(&swarm));
         }
         let info: Info = session.client.get("/info").await?;
-        let addr = info.swarm.remote_managers.first().map(|peer| peer.addr.clone()).unwrap_or_default();
-        session.line(format_args!("To add a {role} to this swarm, run the following command:\n"))?;
-        session.line(format_args!("    skep swarm join --token {token} {addr}\n"))
+        role.show(session, &swarm, &info)
     }
 }
 
 /// Show or change the key that unlocks managers
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  skep swarm unlock-key\n  skep swarm unlock-key --rotate")]
 pub(crate) struct UnlockKey {
     /// Show the key only
     #[arg(short, long)]
@@ -68,18 +87,32 @@ impl UnlockKey {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         if self.rotate {
             rotate(session, "rotateManagerUnlockKey").await?;
-        }
-        let key: Key = session.client.get("/swarm/unlockkey").await?;
-        if key.unlock_key.is_empty() {
-            bail!("no unlock key is set");
+            if !self.quiet {
+                session.line("Successfully rotated manager unlock key.\n")?;
+            }
         }
         if self.quiet {
-            return session.line(key.unlock_key);
+            let key = key(session).await?;
+            return session.line(key);
         }
-        session.line("To unlock a swarm manager after it restarts, run the `skep swarm unlock`\ncommand and provide the following key:\n")?;
-        session.line(format_args!("    {}\n", key.unlock_key))?;
-        session.line("Remember to store this key in a password manager, since without it you\nwill not be able to restart the manager.")
+        show_key(session).await
     }
+}
+
+async fn key(session: &Session) -> Result<String> {
+    let Key { unlock_key } = session.client.get("/swarm/unlockkey").await?;
+    if unlock_key.is_empty() {
+        bail!("no unlock key is set");
+    }
+    Ok(unlock_key)
+}
+
+/// Shows the key, and what it is for.
+pub(super) async fn show_key(session: &mut Session) -> Result<()> {
+    let key = key(session).await?;
+    session.line("To unlock a swarm manager after it restarts, run the `skep swarm unlock`\ncommand and provide the following key:\n")?;
+    session.line(format_args!("    {key}\n"))?;
+    session.line("Remember to store this key in a password manager, since without it you\nwill not be able to restart the manager.")
 }
 
 async fn rotate(session: &mut Session, key: &str) -> Result<()> {

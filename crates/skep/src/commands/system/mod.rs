@@ -1,4 +1,8 @@
-//! The daemon itself.
+//! `skep system …`, `info` and `version`: the daemon itself.
+
+pub(crate) mod events;
+mod prune;
+mod usage;
 
 use anyhow::Result;
 use api::system as shape;
@@ -15,6 +19,12 @@ pub(crate) enum System {
     Ping,
     /// Show what the daemon is and has
     Info(Info),
+    /// Show what lies on the disk
+    Df(usage::Usage),
+    /// Show what happens, as it happens
+    Events(events::Events),
+    /// Remove everything that nobody uses
+    Prune(prune::Prune),
 }
 
 impl System {
@@ -25,6 +35,9 @@ impl System {
                 session.line("OK")
             }
             Self::Info(command) => command.run(session).await,
+            Self::Df(command) => command.run(session).await,
+            Self::Events(command) => command.run(session).await,
+            Self::Prune(command) => command.run(session).await,
         }
     }
 }
