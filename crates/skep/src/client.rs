@@ -57,6 +57,11 @@ impl ClientError {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
     }
 
+    /// The same, or in these words that the thing is not there.
+    pub(crate) fn or_missing(self, words: String) -> anyhow::Error {
+        if self.is_not_found() { anyhow::Error::msg(words) } else { self.into() }
+    }
+
     /// True if the daemon said no, whatever its reason.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
@@ -88,15 +93,16 @@ impl Display for Host {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     host: Host,
+    version: String,
 }
 
-/// The version of the API that this client speaks.
+/// The version of the API that this client speaks, unless it is told another.
 pub(crate) const API_VERSION: &str = "1.51";
 
 impl Client {
     /// A daemon at that place. Nothing is sent yet.
-    pub(crate) fn new(host: Host) -> Self {
-        Self { host }
+    pub(crate) fn new(host: Host, version: String) -> Self {
+        Self { host, version }
     }
 
     /// Reads one thing.
@@ -176,7 +182,7 @@ impl Client {
         let agent = concat!("skep/", env!("CARGO_PKG_VERSION"));
         Request::builder()
             .method(method)
-            .uri(format!("/v{API_VERSION}{path}"))
+            .uri(format!("/v{}{path}", self.version))
             .header(header::HOST, "skep")
             .header(header::USER_AGENT, agent)
             .header(header::CONTENT_TYPE, "application/json")
@@ -220,7 +226,7 @@ async fn refused(response: Response<Incoming>) -> ClientError {
         Err(error) => return ClientError::Broken(error),
     };
     let message = match serde_json::from_slice::<Body>(&bytes) {
-        Ok(body) => body.message,
+        Ok(body) => body.message.trim_end().to_owned(),
         Err(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
     };
     ClientError::Refused { status, message }

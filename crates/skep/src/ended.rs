@@ -28,6 +28,13 @@ impl Ended {
 
     /// Why a container could not start; the daemon's words tell which of the three it is.
     pub(crate) fn refused(error: &anyhow::Error) -> Self {
+        let Self { code, message } = Self::told(error, REFUSED);
+        Self { code, message: format!("skep: {message}\n\nRun 'skep run --help' for more information") }
+    }
+
+    /// The same for a program in a container that runs; `otherwise` is the code if it is neither missing nor
+    /// forbidden.
+    pub(crate) fn told(error: &anyhow::Error, otherwise: u8) -> Self {
         let words = format!("{error:#}");
         let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         let code = if says(&["executable file not found", "no such file or directory"]) {
@@ -35,10 +42,9 @@ impl Ended {
         } else if says(&["permission denied", "is a directory"]) {
             NOT_EXECUTABLE
         } else {
-            REFUSED
+            otherwise
         };
-        let message = format!("skep: {words}\n\nRun 'skep run --help' for more information");
-        Self { code, message }
+        Self { code, message: words }
     }
 }
 

@@ -37,12 +37,15 @@ pub(crate) struct Skep {
         hide_env_values = true
     )]
     host: Host,
+    /// The version of the API to speak
+    #[arg(long, env = "DOCKER_API_VERSION", value_name = "VERSION", default_value = client::API_VERSION, hide = true)]
+    api_version: String,
     #[command(subcommand)]
     command: Command,
 }
 
 fn main() -> ExitCode {
-    let Skep { host, command } = match Skep::try_parse() {
+    let Skep { host, api_version, command } = match Skep::try_parse() {
         Ok(skep) => skep,
         Err(error) => return misread(&error),
     };
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    let mut session = Session::new(Client::new(host));
+    let mut session = Session::new(Client::new(host, api_version));
     let ended = runtime.block_on(command.run(&mut session));
     // Reading standard input blocks a thread; nobody waits for it any more.
     runtime.shutdown_background();

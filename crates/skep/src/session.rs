@@ -8,6 +8,7 @@ use api::filter::Filters;
 use model::Timestamp;
 
 use crate::client::Client;
+use crate::options::values::pair;
 
 /// One command's conversation with the daemon and the person.
 pub(crate) struct Session {
@@ -16,12 +17,13 @@ pub(crate) struct Session {
     /// Where answers go.
     pub(crate) out: Stdout,
     names: BTreeMap<String, String>,
+    slots: BTreeMap<String, u64>,
 }
 
 impl Session {
     /// A conversation with this daemon.
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, out: io::stdout(), names: BTreeMap::new() }
+        Self { client, out: io::stdout(), names: BTreeMap::new(), slots: BTreeMap::new() }
     }
 
     /// Writes a line.
@@ -71,6 +73,20 @@ impl Session {
         self.names.insert(id.to_owned(), name.clone());
         Ok(name)
     }
+
+    /// The slot of a task, asked for once; 0 if it has none or nobody knows it any more.
+    pub(crate) async fn slot_of(&mut self, task: &str) -> Result<u64> {
+        if let Some(slot) = self.slots.get(task) {
+            return Ok(*slot);
+        }
+        let slot = match self.client.get::<api::task::Task>(&format!("/tasks/{task}")).await {
+            Ok(task) => task.slot,
+            Err(error) if error.is_not_found() => 0,
+            Err(error) => return Err(error.into()),
+        };
+        self.slots.insert(task.to_owned(), slot);
+        Ok(slot)
+    }
 }
 
 /// The kinds of things that tasks name by id.
@@ -102,15 +118,12 @@ impl Named {
 }
 
 /// `key=value` words as filters.
-pub(crate) fn filters(words: &[String]) -> Result<Filters> {
+pub(crate) fn filters(words: &[String]) -> Filters {
     let mut filters = Filters::default();
-    for word in words {
-        let Some((key, value)) = word.split_once('=') else {
-            anyhow::bail!("bad format of filter (expected name=value): \"{word}\"");
-        };
+    for (key, value) in words.iter().map(|word| pair(word)) {
         filters.add(key.trim().to_lowercase(), value.trim());
     }
-    Ok(filters)
+    filters
 }
 
 /// A path with filters, if there are any.

@@ -47,7 +47,7 @@ impl Kind {
             Self::Image => format!("/images/{name}/json"),
             Self::Network => format!("/networks/{name}"),
             Self::Volume => format!("/volumes/{name}"),
-            Self::Service => format!("/services/{name}"),
+            Self::Service => format!("/services/{name}?insertDefaults=true"),
             Self::Task => format!("/tasks/{name}"),
             Self::Node => format!("/nodes/{name}"),
             Self::Secret => format!("/secrets/{name}"),

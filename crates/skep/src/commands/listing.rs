@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
+use crate::options::values::filter;
 use crate::output::format::{Format, Row};
 use crate::session::{Session, filters, with_filters};
 
@@ -11,7 +12,7 @@ use crate::session::{Session, filters, with_filters};
 #[derive(Debug, Args)]
 pub(crate) struct Listing {
     /// Only those that fit, KEY=VALUE; may be given several times
-    #[arg(short, long, value_name = "FILTER")]
+    #[arg(short, long, value_name = "FILTER", value_parser = filter)]
     pub(crate) filter: Vec<String>,
     /// Show them by a template, as a `table …` of it, or as `json`
     #[arg(long, value_name = "TEMPLATE")]
@@ -24,7 +25,7 @@ pub(crate) struct Listing {
 impl Listing {
     /// Asks for those that fit.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, session: &Session, path: &str) -> Result<T> {
-        let path = with_filters(path, &filters(&self.filter)?);
+        let path = with_filters(path, &filters(&self.filter));
         Ok(session.client.get(&path).await?)
     }
 

@@ -5,6 +5,7 @@ use api::filter::Filters;
 use clap::Args;
 use serde::de::DeserializeOwned;
 
+use crate::options::values::filter;
 use crate::output::units;
 use crate::session::{Session, filters, with_filters};
 
@@ -12,7 +13,7 @@ use crate::session::{Session, filters, with_filters};
 #[derive(Debug, Args)]
 pub(crate) struct Pruning {
     /// Only those that fit, KEY=VALUE; may be given several times
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", value_parser = filter)]
     pub(crate) filter: Vec<String>,
     /// Do not ask first
     #[arg(short, long)]
@@ -32,7 +33,7 @@ impl Pruning {
         path: &str,
         more: &[(&str, &str)],
     ) -> Result<T> {
-        let mut chosen: Filters = filters(&self.filter)?;
+        let mut chosen: Filters = filters(&self.filter);
         for (key, value) in more {
             chosen.add(*key, *value);
         }

@@ -134,7 +134,7 @@ fn confinement(words: Vec<String>) -> Result<Confinement> {
         let (key, value) = match word.split_once('=').or_else(|| word.split_once(':')) {
             Some(pair) => pair,
             None if word == "no-new-privileges" => (word.as_str(), "true"),
-            None => bail!("invalid --security-opt: \"{word}\""),
+            None => bail!("Invalid --security-opt: \"{word}\""),
         };
         match (key, value) {
             ("systempaths", "unconfined") => all.shows_all_paths = true,
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn bad_words_name_the_rule() {
         for (word, rule) in [
-            ("foo", "invalid --security-opt: \"foo\""),
+            ("foo", "Invalid --security-opt: \"foo\""),
             ("seccomp=/nonexistent", "opening seccomp profile (/nonexistent) failed"),
         ] {
             assert_eq!(confinement(vec![word.to_owned()]).unwrap_err().to_string(), rule);

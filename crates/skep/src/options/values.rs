@@ -64,6 +64,15 @@ pub(crate) fn truth(text: &str) -> Option<bool> {
     }
 }
 
+/// A filter, `KEY=VALUE`.
+pub(crate) fn filter(text: &str) -> Result<String, String> {
+    if text.contains('=') {
+        Ok(text.to_owned())
+    } else {
+        Err("bad format of filter (expected name=value)".to_owned())
+    }
+}
+
 /// The word of a choice.
 pub(crate) fn word(choice: impl clap::ValueEnum) -> String {
     choice.to_possible_value().expect("no word is skipped").get_name().to_owned()

@@ -67,15 +67,16 @@ impl Format {
             None | Some("" | "table") => self.write_plain(out, rows)?,
             Some("json") => {
                 for row in rows {
-                    writeln!(out, "{}", json(row))?;
+                    writeln!(out, "{}", escaped(&json(row)))?;
                 }
             }
             Some(text) => match text.strip_prefix("table ") {
                 Some(template) => self.write_templated_table(out, template, rows)?,
                 None => {
+                    let labels = label_heads(text);
                     let template = parsed(text)?;
                     for row in rows {
-                        writeln!(out, "{}", template.fill(&Value::Object(row.clone()))?)?;
+                        writeln!(out, "{}", template.fill(&with_labels(row, &labels))?)?;
                     }
                 }
             },
@@ -103,11 +104,12 @@ impl Format {
     ) -> Result<(), FormatError> {
         let mut heads: Row =
             self.columns.iter().map(|column| (column.field.to_owned(), column.head.into())).collect();
-        heads.insert(LABELS.to_owned(), Value::Object(label_heads(template)));
+        let labels = label_heads(template);
+        heads.insert(LABELS.to_owned(), Value::Object(labels.clone()));
         let template = parsed(template)?;
         let mut lines = vec![template.fill(&Value::Object(heads))?];
         for row in rows {
-            lines.push(template.fill(&Value::Object(row.clone()))?);
+            lines.push(template.fill(&with_labels(row, &labels))?);
         }
         let cells = |line: &String| line.split('\t').map(str::to_owned).collect();
         table::write(out, &lines.iter().map(cells).collect::<Vec<Vec<String>>>(), table::WIDTH_MIN)?;
@@ -124,6 +126,17 @@ fn parsed(text: &str) -> Result<Template, TemplateError> {
     Template::parse(&text.replace(".Label ", &format!("index .{LABELS} ")), Missing::NoValue)
 }
 
+/// A row in which every label that a template asks for is there: one that the thing has not is empty.
+fn with_labels(row: &Row, asked: &Row) -> Value {
+    let mut row = row.clone();
+    if let Some(labels) = row.get_mut(LABELS).and_then(Value::as_object_mut) {
+        for name in asked.keys() {
+            labels.entry(name).or_insert_with(|| "".into());
+        }
+    }
+    Value::Object(row)
+}
+
 /// What stands above each `.Label "a.b-c"` of a template: the last word of the label, `b c`.
 fn label_heads(template: &str) -> Row {
     let names = template.split(".Label \"").skip(1).filter_map(|rest| rest.split('"').next());
@@ -137,6 +150,11 @@ pub(crate) fn json(row: &Row) -> Value {
         row.iter().filter(|(field, _)| field.starts_with(char::is_uppercase)).collect();
     fields.sort_by_key(|(field, _)| *field);
     Value::Object(fields.into_iter().map(|(field, value)| (field.clone(), value.clone())).collect())
+}
+
+/// JSON in which, as Go writes it, signs of HTML are escaped.
+pub(crate) fn escaped(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 fn text(value: Option<&Value>) -> String {
@@ -182,7 +200,7 @@ mod tests {
             "{\"ID\":\"1\",\"Labels\":\"a.b-c=v1\",\"Name\":\"web\"}\n\
              {\"ID\":\"2\",\"Labels\":\"a.b-c=v2\",\"Name\":\"db\"}\n",
         );
-        check(Some("{{.Label \"a.b-c\"}}"), "v1\nv2\n");
+        check(Some("{{.Label \"a.b-c\"}}{{.Label \"none\"}}"), "v1\nv2\n");
         check(Some("table {{.ID}}\\t{{.Label \"a.b-c\"}}"), "ID        b c\n1         v1\n2         v2\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use api::container::{ContainerConfig, ContainerInspect, WaitResponse};
 use clap::Args;
 use http_body_util::BodyExt;
@@ -47,9 +47,9 @@ impl Attach {
         let found: ContainerInspect = session.client.get(&format!("/containers/{container}/json")).await?;
         let state = &found.state;
         match (state.running, state.paused, state.restarting) {
-            (false, ..) => bail!("cannot attach to a stopped container, start it first"),
-            (_, true, _) => bail!("cannot attach to a paused container, unpause it first"),
-            (.., true) => bail!("cannot attach to a restarting container, wait until it is running"),
+            (false, ..) => bail!("You cannot attach to a stopped container, start it first"),
+            (_, true, _) => bail!("You cannot attach to a paused container, unpause it first"),
+            (.., true) => bail!("You cannot attach to a restarting container, wait until it is running"),
             _ => {}
         }
         let input = wants_input(&found.config, found.config.open_stdin && !no_stdin)?;
@@ -79,7 +79,10 @@ impl Start {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let Self { containers, attach, interactive, detach_keys } = self;
         if !attach && !interactive {
-            return super::life::order_each(session, &containers, "start").await;
+            let started = super::life::order_each(session, &containers, "start").await;
+            return started.map_err(|error| {
+                anyhow!("{error:#}\nError: failed to start containers: {}", containers.join(", "))
+            });
         }
         let [container] = containers.as_slice() else {
             bail!("you cannot start and attach multiple containers at once");

@@ -234,7 +234,7 @@ async fn unpack(response: Response<Incoming>, target: Target) -> Result<()> {
             let moved = async {
                 unpack_in(response, aside.clone()).await?;
                 let only = std::fs::read_dir(&aside)?.next().context("the archive is empty")??;
-                Ok(std::fs::rename(only.path(), &name).with_context(|| name.display().to_string())?)
+                std::fs::rename(only.path(), &name).with_context(|| name.display().to_string())
             };
             let ended = moved.await;
             std::fs::remove_dir_all(&aside).with_context(|| aside.display().to_string())?;

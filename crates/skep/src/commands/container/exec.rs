@@ -85,7 +85,8 @@ impl Exec {
             session.client.tell(&format!("{place}/start"), &start).await?;
             return Ok(());
         }
-        let connection = session.client.hijack(&format!("{place}/start"), &start).await?;
+        let connection = session.client.hijack(&format!("{place}/start"), &start).await;
+        let connection = connection.map_err(|error| Ended::told(&error.into(), 1))?;
         let keys = detach_keys.unwrap_or_default();
         let manner =
             Manner { input: interactive, terminal: tty, place: place.clone(), keys, hands_signals_on: false };

@@ -1,6 +1,6 @@
 //! What is done to containers: stopped, killed, frozen, waited for, renamed.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use api::container::WaitResponse;
 use clap::Args;
 
@@ -152,6 +152,8 @@ pub(crate) struct Rename {
 impl Rename {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let path = format!("/containers/{}/rename?name={}", self.container, escaped(&self.name));
-        Ok(session.client.order(&path).await?)
+        let renamed = session.client.order(&path).await;
+        renamed
+            .map_err(|error| anyhow!("{error}\nError: failed to rename container named {}", self.container))
     }
 }

@@ -52,7 +52,8 @@ impl Port {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let path = format!("/containers/{}/json", self.container);
         let container: ContainerInspect = session.client.get(&path).await?;
-        let wished = self.port.map(|port| if port.contains('/') { port } else { format!("{port}/tcp") });
+        let full = |port: &String| if port.contains('/') { port.clone() } else { format!("{port}/tcp") };
+        let wished = self.port.as_ref().map(full);
         let mut is_found = false;
         for (port, bindings) in &container.network_settings.ports {
             if wished.as_ref().is_some_and(|wished| wished != port) {
@@ -69,7 +70,10 @@ impl Port {
             }
         }
         match wished {
-            Some(port) if !is_found => bail!("No public port '{port}' published for {}", self.container),
+            Some(_) if !is_found => {
+                let port = self.port.unwrap_or_default();
+                bail!("Error: No public port '{port}' published for {}", self.container)
+            }
             _ => Ok(()),
         }
     }

@@ -31,28 +31,29 @@ pub(crate) struct History {
     quiet: bool,
 }
 
-const FORMAT: Format = Format {
-    key: "ID",
-    plain: &["ID", "CreatedSince", "CreatedBy", "Size", "Comment"],
-    columns: &[
-        Column { field: "ID", head: "IMAGE" },
-        Column { field: "CreatedSince", head: "CREATED" },
-        Column { field: "CreatedAt", head: "CREATED AT" },
-        Column { field: "CreatedBy", head: "CREATED BY" },
-        Column { field: "Size", head: "SIZE" },
-        Column { field: "Comment", head: "COMMENT" },
-    ],
-};
+const FOR_PEOPLE: Format =
+    Format { key: "ID", plain: &["ID", "CreatedSince", "CreatedBy", "Size", "Comment"], columns: COLUMNS };
+const FOR_PROGRAMS: Format =
+    Format { key: "ID", plain: &["ID", "CreatedAt", "CreatedBy", "Size", "Comment"], columns: COLUMNS };
+const COLUMNS: &[Column] = &[
+    Column { field: "ID", head: "IMAGE" },
+    Column { field: "CreatedSince", head: "CREATED" },
+    Column { field: "CreatedAt", head: "CREATED AT" },
+    Column { field: "CreatedBy", head: "CREATED BY" },
+    Column { field: "Size", head: "SIZE" },
+    Column { field: "Comment", head: "COMMENT" },
+];
 
 impl History {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let path = format!("/images/{}/history", self.image);
         let items: Vec<HistoryItem> = session.client.get(&path).await?;
         let rows: Vec<Row> = items.iter().map(|item| self.line(item)).collect();
+        let format = if self.human { FOR_PEOPLE } else { FOR_PROGRAMS };
         if self.quiet {
-            FORMAT.write_keys(&mut session.out, &rows)?;
+            format.write_keys(&mut session.out, &rows)?;
         } else {
-            FORMAT.write(&mut session.out, self.format.as_deref(), &rows)?;
+            format.write(&mut session.out, self.format.as_deref(), &rows)?;
         }
         Ok(())
     }

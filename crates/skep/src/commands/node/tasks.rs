@@ -22,7 +22,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut filters = filters(&self.options.listing.filter)?;
+        let mut filters = filters(&self.options.listing.filter);
         for node in &self.nodes {
             let name = super::resolved(session, node).await?;
             let node: Node = session.client.get(&format!("/nodes/{name}")).await?;

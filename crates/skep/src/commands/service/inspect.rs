@@ -26,7 +26,8 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let ask = async |session: &Session, service: &str| {
-            Ok(session.client.get(&format!("/services/{service}?insertDefaults=true")).await?)
+            let found = session.client.get(&format!("/services/{service}?insertDefaults=true")).await;
+            found.map_err(|error| error.or_missing(format!("Error: no such service: {service}")))
         };
         let page = async |session: &mut Session, value: Value| {
             let service: Service = serde_json::from_value(value)?;

@@ -240,7 +240,7 @@ impl Page {
         if !test.is_empty() {
             self.line("  Tests:");
             let words = test.iter().map(|word| format!("\t Test = {word}"));
-            self.line(format_args!("{} \n", words.collect::<Vec<_>>().join("\n")));
+            self.line(format_args!("{} ", words.collect::<Vec<_>>().join("\n")));
         }
     }
 }
@@ -277,7 +277,7 @@ mod tests {
             Networks: back \nEndpoint Mode:\tvip\n\
             Ports:\n PublishedPort = 8081\n  Protocol = tcp\n  TargetPort = 80\n  PublishMode = ingress \n \
             Healthcheck:\n  Interval = 5s\n  Retries = 2\n  StartPeriod =\t0s\n  Timeout =\t0s\n  \
-            Tests:\n\t Test = CMD-SHELL\n\t Test = true \n\n";
+            Tests:\n\t Test = CMD-SHELL\n\t Test = true \n";
         assert_eq!(page(&service, &["back".to_owned()]), expected);
     }
 }

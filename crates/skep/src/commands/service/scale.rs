@@ -1,6 +1,6 @@
 //! `skep service scale`.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use api::service::{Service, ServiceUpdated};
 use clap::Args;
 
@@ -33,7 +33,8 @@ impl Scale {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let mut scaled = Vec::new();
         for (name, replicas) in &self.targets {
-            let mut service: Service = session.client.get(&format!("/services/{name}")).await?;
+            let found = session.client.get(&format!("/services/{name}")).await;
+            let mut service: Service = found.map_err(|error| anyhow!("{name}: {error}"))?;
             scale(&mut service.spec.mode, *replicas, "scale")?;
             let path = format!("/services/{}/update?version={}", service.id, service.version.index);
             let updated: ServiceUpdated = send(session, &path, &service.spec, None).await?;

@@ -22,10 +22,13 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut filters = filters(&self.options.listing.filter)?;
+        let mut filters = filters(&self.options.listing.filter);
         for service in &self.services {
-            let service: Service = session.client.get(&format!("/services/{service}")).await?;
-            filters.add("service", service.id);
+            let found = session.client.get::<Service>(&format!("/services/{service}")).await;
+            filters.add(
+                "service",
+                found.map_err(|error| error.or_missing(format!("no such service: {service}")))?.id,
+            );
         }
         self.options.show(session, &filters, Ids::Whole).await
     }

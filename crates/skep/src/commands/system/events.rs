@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::Value;
 
+use crate::options::values::filter;
 use crate::session::{Session, filters, moment, with_filters};
 
 /// Show what happens, as it happens
@@ -20,7 +21,7 @@ use crate::session::{Session, filters, moment, with_filters};
 )]
 pub(crate) struct Events {
     /// Only those that fit, KEY=VALUE; may be given several times
-    #[arg(short, long, value_name = "FILTER")]
+    #[arg(short, long, value_name = "FILTER", value_parser = filter)]
     filter: Vec<String>,
     /// Show each by a template, or as `json`
     #[arg(long, value_name = "TEMPLATE")]
@@ -53,7 +54,7 @@ impl Events {
                 path.push_str(&format!("{key}={}&", moment(time)));
             }
         }
-        let path = with_filters(path.trim_end_matches(['?', '&']), &filters(&self.filter)?);
+        let path = with_filters(path.trim_end_matches(['?', '&']), &filters(&self.filter));
         let mut body = session.client.send(Method::GET, &path, Vec::new()).await?.into_body();
         let mut rest = Vec::new();
         while let Some(frame) = body.frame().await {

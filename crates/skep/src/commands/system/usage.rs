@@ -60,7 +60,7 @@ impl Usage {
         }
         match self.format.as_deref() {
             None | Some("" | "table") => each(session, &usage),
-            Some("json") => session.line(whole(&usage)),
+            Some("json") => session.line(crate::output::format::escaped(&whole(&usage))),
             Some(_) => bail!("the verbose flag cannot be used with a template"),
         }
     }
@@ -78,15 +78,15 @@ fn sums(usage: &DiskUsage) -> Vec<Row> {
     let written = |container: &ContainerSummary| container.size_rw.unwrap_or_default();
     let bytes = |volume: &Volume| volume.usage_data.map_or(0, |usage| usage.size.max(0));
     let links = |volume: &&Volume| volume.usage_data.is_some_and(|usage| usage.ref_count > 0);
-    vec![
-        sum("Images", images.len(), used.len(), *layers_size, idle.max(0), Share::Told),
+    let sum = |kind, total, active, size, idle| Sum { kind, total, active, size, idle };
+    let all = [
+        sum("Images", images.len(), used.len(), *layers_size, idle.max(0)),
         sum(
             "Containers",
             containers.len(),
             containers.iter().filter(live).count(),
             containers.iter().map(written).sum(),
             containers.iter().filter(|container| !live(container)).map(written).sum(),
-            Share::ToldIfAny,
         ),
         sum(
             "Local Volumes",
@@ -94,33 +94,42 @@ fn sums(usage: &DiskUsage) -> Vec<Row> {
             volumes.iter().filter(links).count(),
             volumes.iter().map(bytes).sum(),
             volumes.iter().filter(|volume| !links(volume)).map(bytes).sum(),
-            Share::ToldIfAny,
         ),
-        sum("Build Cache", 0, 0, 0, 0, Share::Untold),
-    ]
+        // Nothing is built here.
+        sum("Build Cache", 0, 0, 0, 0),
+    ];
+    all.iter().map(Sum::line).collect()
 }
 
-/// Whether the part that could be freed is told in percent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Share {
-    Told,
-    /// Only of something.
-    ToldIfAny,
-    Untold,
+/// All things of one kind.
+struct Sum {
+    kind: &'static str,
+    total: usize,
+    /// So many are in use.
+    active: usize,
+    /// In bytes.
+    size: i64,
+    /// Bytes that could be freed.
+    idle: i64,
 }
 
-fn sum(kind: &str, count: usize, active: usize, size: i64, idle: i64, share: Share) -> Row {
-    let percent = if size > 0 { idle * 100 / size } else { 0 };
-    let is_told = share == Share::Told || share == Share::ToldIfAny && size > 0;
-    let idle = long_size(idle as f64);
-    let reclaimable = if is_told { format!("{idle} ({percent}%)") } else { idle };
-    row([
-        ("Type", kind.into()),
-        ("TotalCount", count.to_string().into()),
-        ("Active", active.to_string().into()),
-        ("Size", long_size(size as f64).into()),
-        ("Reclaimable", reclaimable.into()),
-    ])
+impl Sum {
+    fn line(&self) -> Row {
+        let Self { kind, total, active, size, idle } = self;
+        // The share is told of something, and always of images.
+        let share = match (*kind, *size) {
+            (_, 1..) => format!(" ({}%)", idle * 100 / size),
+            ("Images", _) => " (0%)".to_owned(),
+            _ => String::new(),
+        };
+        row([
+            ("Type", (*kind).into()),
+            ("TotalCount", total.to_string().into()),
+            ("Active", active.to_string().into()),
+            ("Size", long_size(*size as f64).into()),
+            ("Reclaimable", format!("{}{share}", long_size(*idle as f64)).into()),
+        ])
+    }
 }
 
 fn rows(usage: &DiskUsage, width: Width) -> [Vec<Row>; 3] {
