@@ -101,4 +101,26 @@ mod tests {
     fn the_grammar_is_sound() {
         Skep::command().debug_assert();
     }
+
+    /// Every command that does something, with the words that lead to it.
+    fn leaves(command: &clap::Command, path: &str, all: &mut Vec<(String, clap::Command)>) {
+        let path = format!("{path} {}", command.get_name());
+        match command.has_subcommands() {
+            true => command.get_subcommands().for_each(|below| leaves(below, &path, all)),
+            false => all.push((path, command.clone())),
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example_and_every_flag_a_sentence() {
+        let mut all = Vec::new();
+        leaves(&Skep::command(), "", &mut all);
+        for (path, command) in all.iter().filter(|(_, command)| !command.is_hide_set()) {
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(examples.contains("Example"), "{path} has no example");
+            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+                assert!(arg.get_help().is_some(), "{path}: {} says nothing", arg.get_id());
+            }
+        }
+    }
 }

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use api::service::ServiceSpec;
 use api::spec::container::Ulimit;
 use api::spec::endpoint::NetworkAttachmentConfig;
-use api::spec::reference::{ConfigReference, SecretReference};
 use api::spec::resources::GenericResource;
 
 use super::host::HostEntry;
@@ -21,7 +20,6 @@ use super::values::pairs;
 pub(crate) struct Additions {
     pub(crate) cap_add: Vec<String>,
     pub(crate) cap_drop: Vec<String>,
-    pub(crate) configs: Vec<ConfigReference>,
     pub(crate) constraints: Vec<String>,
     pub(crate) container_labels: Vec<String>,
     pub(crate) dns: Vec<IpAddr>,
@@ -36,7 +34,6 @@ pub(crate) struct Additions {
     pub(crate) networks: Vec<NetworkAttachmentConfig>,
     pub(crate) preferences: Vec<Preference>,
     pub(crate) ports: Vec<Ports>,
-    pub(crate) secrets: Vec<SecretReference>,
     pub(crate) sysctls: Vec<String>,
     pub(crate) ulimits: Vec<Ulimit>,
 }
@@ -97,8 +94,6 @@ impl Additions {
             container.ulimits.push(ulimit);
         }
         container.ulimits.sort_by(|one, other| one.name.cmp(&other.name));
-        container.secrets.extend(self.secrets);
-        container.configs.extend(self.configs);
     }
 }
 

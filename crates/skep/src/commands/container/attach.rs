@@ -8,7 +8,7 @@ use clap::Args;
 use http_body_util::BodyExt;
 use hyper::Method;
 
-use super::converse::{Manner, Parting, converse};
+use super::converse::{Left, Manner, Parting, converse};
 use crate::ended::Ended;
 use crate::options::keys::DetachKeys;
 use crate::session::Session;
@@ -131,7 +131,7 @@ async fn speak(
         hands_signals_on: ways.sig_proxy,
     };
     if converse(session, connection, manner).await? == Parting::Left {
-        return Ok(());
+        return if begin == Begin::Start { Ok(()) } else { Err(Left.into()) };
     }
     let ended: WaitResponse = api::read(&waiting.into_body().collect().await?.to_bytes())?;
     Ok(Ended::like(ended.status_code)?)

@@ -38,6 +38,11 @@ pub(crate) enum Parting {
     Left,
 }
 
+/// The person left a process alone that somebody else had begun: nobody here knows how it will end.
+#[derive(Debug, thiserror::Error)]
+#[error("read escape sequence")]
+pub(crate) struct Left;
+
 /// Speaks until the process closes its side or the person leaves.
 pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner: Manner) -> Result<Parting> {
     let _raw = if manner.terminal && manner.input { Some(RawTerminal::take()?) } else { None };

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use api::exec::{ExecCreate, ExecCreated, ExecInspect, ExecStart};
 use clap::Args;
 
-use super::converse::{Manner, Parting, converse};
+use super::converse::{Left, Manner, Parting, converse};
 use crate::ended::Ended;
 use crate::options::keys::DetachKeys;
 use crate::options::pairs::Variables;
@@ -91,7 +91,7 @@ impl Exec {
         let manner =
             Manner { input: interactive, terminal: tty, place: place.clone(), keys, hands_signals_on: false };
         if converse(session, connection, manner).await? == Parting::Left {
-            return Ok(());
+            return Err(Left.into());
         }
         let ended: ExecInspect = session.client.get(&format!("{place}/json")).await?;
         Ok(Ended::like(ended.exit_code.unwrap_or_default().into())?)

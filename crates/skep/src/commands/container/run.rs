@@ -292,3 +292,147 @@ impl Run {
 async fn start(session: &Session, place: &str) -> Result<()> {
     Ok(session.client.order(&format!("{place}/start")).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    #[command(disable_help_flag = true)]
+    struct Words {
+        #[command(flatten)]
+        wish: Wish,
+    }
+
+    fn order(line: &str) -> Result<Order> {
+        let words = std::iter::once("run").chain(line.split(' ')).chain(["web"]);
+        Words::try_parse_from(words)?.wish.order(false)
+    }
+
+    /// Each flag, and where in the request it shows.
+    #[test]
+    fn every_flag_is_heard() {
+        let table: &[(&str, &str, Value)] = &[
+            ("--add-host a:1.2.3.4", "/HostConfig/ExtraHosts", json!(["a:1.2.3.4"])),
+            ("--annotation a=b", "/HostConfig/Annotations", json!({"a": "b"})),
+            ("-a stdout", "/AttachStderr", json!(false)),
+            ("--blkio-weight 10", "/HostConfig/BlkioWeight", json!(10)),
+            ("--cap-add a --cap-add b", "/HostConfig/CapAdd", json!(["a", "b"])),
+            ("--cap-drop a", "/HostConfig/CapDrop", json!(["a"])),
+            ("--cgroup-parent /x", "/HostConfig/CgroupParent", json!("/x")),
+            ("--cgroupns host", "/HostConfig/CgroupnsMode", json!("host")),
+            ("--cpu-period 5", "/HostConfig/CpuPeriod", json!(5)),
+            ("--cpu-quota 5", "/HostConfig/CpuQuota", json!(5)),
+            ("--cpu-rt-period 5", "/HostConfig/CpuRealtimePeriod", json!(5)),
+            ("--cpu-rt-runtime 5", "/HostConfig/CpuRealtimeRuntime", json!(5)),
+            ("-c 5", "/HostConfig/CpuShares", json!(5)),
+            ("--cpus 1.5", "/HostConfig/NanoCpus", json!(1_500_000_000)),
+            ("--cpuset-cpus 0-1", "/HostConfig/CpusetCpus", json!("0-1")),
+            ("--cpuset-mems 0", "/HostConfig/CpusetMems", json!("0")),
+            ("--device /dev/null:r", "/HostConfig/Devices/0/CgroupPermissions", json!("r")),
+            ("--device-read-bps /dev/x:1k", "/HostConfig/BlkioDeviceReadBps/0/Rate", json!(1024)),
+            ("--device-write-iops /dev/x:7", "/HostConfig/BlkioDeviceWriteIOps/0/Rate", json!(7)),
+            ("--dns 1.1.1.1", "/HostConfig/Dns", json!(["1.1.1.1"])),
+            ("--dns-option x", "/HostConfig/DnsOptions", json!(["x"])),
+            ("--dns-opt x", "/HostConfig/DnsOptions", json!(["x"])),
+            ("--dns-search x", "/HostConfig/DnsSearch", json!(["x"])),
+            ("--domainname d", "/Domainname", json!("d")),
+            ("--entrypoint sh", "/Entrypoint", json!(["sh"])),
+            ("-e A=1", "/Env", json!(["A=1"])),
+            ("--expose 80", "/ExposedPorts", json!({"80/tcp": {}})),
+            ("--gpus all", "/HostConfig/DeviceRequests/0/Count", json!(-1)),
+            ("--group-add g", "/HostConfig/GroupAdd", json!(["g"])),
+            ("--health-cmd x --health-interval 1s", "/Healthcheck/Interval", json!(1_000_000_000)),
+            ("--no-healthcheck", "/Healthcheck/Test", json!(["NONE"])),
+            ("-h host", "/Hostname", json!("host")),
+            ("--init", "/HostConfig/Init", json!(true)),
+            ("-i", "/OpenStdin", json!(true)),
+            ("-i", "/StdinOnce", json!(true)),
+            (
+                "--ip 1.2.3.4 --network n",
+                "/NetworkingConfig/EndpointsConfig/n/IPAMConfig/IPv4Address",
+                json!("1.2.3.4"),
+            ),
+            ("--ipc host", "/HostConfig/IpcMode", json!("host")),
+            ("-l a=b", "/Labels", json!({"a": "b"})),
+            (
+                "--log-driver local --log-opt a=b",
+                "/HostConfig/LogConfig",
+                json!({"Type": "local", "Config": {"a": "b"}}),
+            ),
+            (
+                "--mac-address 02:00:00:00:00:01 --network n",
+                "/NetworkingConfig/EndpointsConfig/n/MacAddress",
+                json!("02:00:00:00:00:01"),
+            ),
+            ("-m 64m", "/HostConfig/Memory", json!(67_108_864)),
+            ("--memory-reservation 1m", "/HostConfig/MemoryReservation", json!(1_048_576)),
+            ("--memory-swap -1", "/HostConfig/MemorySwap", json!(-1)),
+            ("--memory-swappiness 5", "/HostConfig/MemorySwappiness", json!(5)),
+            ("--mount type=tmpfs,dst=/t", "/HostConfig/Mounts/0/Target", json!("/t")),
+            ("--net host", "/HostConfig/NetworkMode", json!("host")),
+            ("--network-alias x --network n", "/NetworkingConfig/EndpointsConfig/n/Aliases", json!(["x"])),
+            ("--oom-kill-disable", "/HostConfig/OomKillDisable", json!(true)),
+            ("--oom-score-adj -5", "/HostConfig/OomScoreAdj", json!(-5)),
+            ("--pid host", "/HostConfig/PidMode", json!("host")),
+            ("--pids-limit -1", "/HostConfig/PidsLimit", json!(-1)),
+            ("--privileged", "/HostConfig/Privileged", json!(true)),
+            ("-p 8080:80", "/HostConfig/PortBindings/80~1tcp/0/HostPort", json!("8080")),
+            ("-P", "/HostConfig/PublishAllPorts", json!(true)),
+            ("--read-only", "/HostConfig/ReadonlyRootfs", json!(true)),
+            ("--restart on-failure:3", "/HostConfig/RestartPolicy/MaximumRetryCount", json!(3)),
+            ("--rm", "/HostConfig/AutoRemove", json!(true)),
+            ("--runtime runc", "/HostConfig/Runtime", json!("runc")),
+            ("--security-opt no-new-privileges", "/HostConfig/SecurityOpt", json!(["no-new-privileges"])),
+            ("--shm-size 1m", "/HostConfig/ShmSize", json!(1_048_576)),
+            ("--stop-signal INT", "/StopSignal", json!("INT")),
+            ("--stop-timeout 5", "/StopTimeout", json!(5)),
+            ("--storage-opt size=1g", "/HostConfig/StorageOpt", json!({"size": "1g"})),
+            ("--sysctl a=b", "/HostConfig/Sysctls", json!({"a": "b"})),
+            ("--tmpfs /run:size=1m", "/HostConfig/Tmpfs", json!({"/run": "size=1m"})),
+            ("-t", "/Tty", json!(true)),
+            ("--ulimit nofile=1:2", "/HostConfig/Ulimits/0/Hard", json!(2)),
+            ("-u me", "/User", json!("me")),
+            ("--userns host", "/HostConfig/UsernsMode", json!("host")),
+            ("--uts host", "/HostConfig/UTSMode", json!("host")),
+            ("-v v:/v:ro", "/HostConfig/Binds", json!(["v:/v:ro"])),
+            ("-v /data", "/Volumes", json!({"/data": {}})),
+            ("--volume-driver d", "/HostConfig/VolumeDriver", json!("d")),
+            ("--volumes-from c", "/HostConfig/VolumesFrom", json!(["c"])),
+            ("-w /x", "/WorkingDir", json!("/x")),
+        ];
+        for (line, pointer, expected) in table {
+            let request = serde_json::to_value(order(line).unwrap().request).unwrap();
+            assert_eq!(request.pointer(pointer), Some(expected), "{line}");
+        }
+        let order = order("--name n --platform linux/arm64 --pull always -q --cidfile /c").unwrap();
+        assert_eq!((order.name.as_str(), order.platform.as_deref()), ("n", Some("linux/arm64")));
+        assert!(order.pull == Pull::Always && order.show == Show::Nothing && order.cidfile.is_some());
+    }
+
+    #[test]
+    fn bad_words_name_the_flag_or_the_rule() {
+        for (line, rule) in [
+            ("--rm --restart always", "conflicting options: cannot specify both --restart and --rm"),
+            ("--log-driver none --log-opt a=b", "invalid logging opts for driver none"),
+            ("--cpus 1 --cpu-quota 5", "--cpus and --cpu-period or --cpu-quota"),
+            ("--no-healthcheck --health-cmd x", "--no-healthcheck conflicts with --health-* options"),
+            ("--memory x", "'--memory <BYTES>': invalid size: 'x'"),
+            ("--cpus x", "'--cpus <CPUS>': failed to parse x as a rational number"),
+            ("--restart x", "'--restart <POLICY>': invalid restart policy"),
+            ("--ulimit x", "'--ulimit <BOUND>': invalid ulimit argument: x"),
+            ("--pull x", "'--pull <WORD>'"),
+            ("-a x", "'--attach <STREAM>'"),
+            ("--mount x", "'--mount <MOUNT>': invalid field 'x' must be a key=value pair"),
+            ("--device a:b:c:d", "'--device <DEVICE>': invalid device specification"),
+            ("--env-file /nonexistent", "'--env-file <FILE>': open /nonexistent"),
+            ("--gpus x", "'--gpus <REQUEST>': invalid count (x)"),
+        ] {
+            let refusal = order(line).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(refusal.contains(rule), "{line}: {refusal}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use api::spec::container::Ulimit;
 use api::spec::resources::GenericResource;
 use clap::Args;
 
-use super::sending::{configs, find_networks, secrets, send, set_image, warn};
+use super::sending::{Named, find_networks, send, set_image, warn};
 use super::update::{Waiting, image_for_auth};
 use crate::options::additions::Additions;
 use crate::options::container::Container;
@@ -136,12 +136,11 @@ pub(super) struct More {
 }
 
 impl More {
-    /// The same as merging takes it, with secrets and configs found by name.
-    async fn found(self, session: &Session) -> Result<Additions> {
-        Ok(Additions {
+    /// The same as merging takes it.
+    fn apply(self, spec: &mut ServiceSpec) -> Named {
+        let additions = Additions {
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
-            configs: configs(session, self.config).await?,
             constraints: self.constraint,
             container_labels: self.container_label,
             dns: self.dns,
@@ -156,19 +155,33 @@ impl More {
             networks: self.network.into_iter().map(Network::attachment).collect(),
             preferences: self.placement_pref,
             ports: self.publish,
-            secrets: secrets(session, self.secret).await?,
             sysctls: self.sysctl,
             ulimits: self.ulimit,
-        })
+        };
+        additions.apply(spec);
+        Named { secrets: self.secret, configs: self.config }
     }
 }
 
 impl Create {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
+        let (image, as_it_is) = (self.image.clone(), self.no_resolve_image);
+        let (sends_auth, Draft { mut spec, named, waiting }) = (self.with_registry_auth, self.draft()?);
+        set_image(session, &mut spec, &image, as_it_is).await?;
+        named.find(session, &mut spec).await?;
+        find_networks(session, &mut spec).await?;
+        let auth = image_for_auth(&spec, sends_auth);
+        let created: ServiceCreated = send(session, "/services/create", &spec, auth).await?;
+        warn(&created.warnings);
+        session.line(&created.id)?;
+        waiting.wait(session, &created.id, &created.id).await
+    }
+
+    /// What the words alone say; nobody is asked.
+    fn draft(self) -> Result<Draft> {
         let mut spec = ServiceSpec { name: self.name, ..ServiceSpec::default() };
         spec.mode = self.replicas.mode(&self.mode)?;
         self.replicas.limit(&mut spec);
-        set_image(session, &mut spec, &self.image, self.no_resolve_image).await?;
         let container = spec.task_template.container_spec.get_or_insert_default();
         container.args = self.command;
         self.health.apply(&mut container.healthcheck)?;
@@ -177,12 +190,175 @@ impl Create {
         self.restart.apply(&mut spec.task_template);
         self.update.apply(&mut spec);
         self.rollback.apply(&mut spec);
-        self.more.found(session).await?.apply(&mut spec);
-        find_networks(session, &mut spec).await?;
-        let auth = image_for_auth(&spec, self.with_registry_auth);
-        let created: ServiceCreated = send(session, "/services/create", &spec, auth).await?;
-        warn(&created.warnings);
-        session.line(&created.id)?;
-        self.waiting.wait(session, &created.id, &created.id).await
+        let named = self.more.apply(&mut spec);
+        Ok(Draft { spec, named, waiting: self.waiting })
+    }
+}
+
+/// A service in the making.
+struct Draft {
+    spec: ServiceSpec,
+    named: Named,
+    waiting: Waiting,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Words {
+        #[command(flatten)]
+        create: Create,
+    }
+
+    fn draft(line: &str) -> Result<Draft> {
+        let words = std::iter::once("create").chain(line.split(' ')).chain(["web"]);
+        Words::try_parse_from(words)?.create.draft()
+    }
+
+    /// Each flag, and where in the spec it shows; a pointer that begins with `C` goes on within the container.
+    #[test]
+    fn every_flag_is_heard() {
+        let table: &[(&str, &str, Value)] = &[
+            ("--cap-add net_admin", "C/CapabilityAdd", json!(["CAP_NET_ADMIN"])),
+            ("--cap-drop ALL", "C/CapabilityDrop", json!(["ALL"])),
+            (
+                "--constraint node.role==manager",
+                "/TaskTemplate/Placement/Constraints",
+                json!(["node.role==manager"]),
+            ),
+            ("--container-label a=b", "C/Labels", json!({"a": "b"})),
+            ("--credential-spec file://x", "C/Privileges/CredentialSpec/File", json!("x")),
+            ("--dns 1.1.1.1", "C/DNSConfig/Nameservers", json!(["1.1.1.1"])),
+            ("--dns-option x", "C/DNSConfig/Options", json!(["x"])),
+            ("--dns-search x", "C/DNSConfig/Search", json!(["x"])),
+            ("--endpoint-mode dnsrr", "/EndpointSpec/Mode", json!("dnsrr")),
+            ("--entrypoint sh", "C/Command", json!(["sh"])),
+            ("-e A=1", "C/Env", json!(["A=1"])),
+            (
+                "--generic-resource gpu=2",
+                "/TaskTemplate/Resources/Reservations/GenericResources/0/DiscreteResourceSpec/Value",
+                json!(2),
+            ),
+            ("--group g", "C/Groups", json!(["g"])),
+            ("--health-cmd x", "C/Healthcheck/Test", json!(["CMD-SHELL", "x"])),
+            ("--health-interval 1s", "C/Healthcheck/Interval", json!(1_000_000_000)),
+            ("--health-retries 3", "C/Healthcheck/Retries", json!(3)),
+            ("--health-start-interval 1s", "C/Healthcheck/StartInterval", json!(1_000_000_000)),
+            ("--health-start-period 1s", "C/Healthcheck/StartPeriod", json!(1_000_000_000)),
+            ("--health-timeout 1s", "C/Healthcheck/Timeout", json!(1_000_000_000)),
+            ("--no-healthcheck", "C/Healthcheck/Test", json!(["NONE"])),
+            ("--host a:1.2.3.4", "C/Hosts", json!(["1.2.3.4 a"])),
+            ("--hostname h", "C/Hostname", json!("h")),
+            ("--init", "C/Init", json!(true)),
+            ("--isolation process", "C/Isolation", json!("process")),
+            ("-l a=b", "/Labels", json!({"a": "b"})),
+            ("--limit-cpu .5", "/TaskTemplate/Resources/Limits/NanoCPUs", json!(500_000_000)),
+            ("--limit-memory 1m", "/TaskTemplate/Resources/Limits/MemoryBytes", json!(1_048_576)),
+            ("--limit-pids 5", "/TaskTemplate/Resources/Limits/Pids", json!(5)),
+            (
+                "--log-driver local --log-opt a=b",
+                "/TaskTemplate/LogDriver",
+                json!({"Name": "local", "Options": {"a": "b"}}),
+            ),
+            ("--mode replicated-job --max-concurrent 2", "/Mode/ReplicatedJob/MaxConcurrent", json!(2)),
+            ("--memory-swap -1", "/TaskTemplate/Resources/SwapBytes", json!(-1)),
+            ("--memory-swappiness 5", "/TaskTemplate/Resources/MemorySwappiness", json!(5)),
+            ("--mode global", "/Mode/Global", json!({})),
+            ("--mount type=tmpfs,dst=/t", "C/Mounts/0/Target", json!("/t")),
+            ("--name n", "/Name", json!("n")),
+            ("--network name=n,alias=a", "/TaskTemplate/Networks/0/Aliases", json!(["a"])),
+            ("--oom-score-adj -5", "C/OomScoreAdj", json!(-5)),
+            (
+                "--placement-pref spread=node.labels.z",
+                "/TaskTemplate/Placement/Preferences/0/Spread/SpreadDescriptor",
+                json!("node.labels.z"),
+            ),
+            ("-p 8080:80", "/EndpointSpec/Ports/0/PublishedPort", json!(8080)),
+            ("--read-only", "C/ReadOnly", json!(true)),
+            ("--replicas 3", "/Mode/Replicated/Replicas", json!(3)),
+            ("--replicas-max-per-node 2", "/TaskTemplate/Placement/MaxReplicas", json!(2)),
+            ("--reserve-cpu 1", "/TaskTemplate/Resources/Reservations/NanoCPUs", json!(1_000_000_000)),
+            ("--reserve-memory 1k", "/TaskTemplate/Resources/Reservations/MemoryBytes", json!(1024)),
+            ("--restart-condition none", "/TaskTemplate/RestartPolicy/Condition", json!("none")),
+            ("--restart-delay 1s", "/TaskTemplate/RestartPolicy/Delay", json!(1_000_000_000)),
+            ("--restart-max-attempts 3", "/TaskTemplate/RestartPolicy/MaxAttempts", json!(3)),
+            ("--restart-window 1s", "/TaskTemplate/RestartPolicy/Window", json!(1_000_000_000)),
+            ("--rollback-delay 1s", "/RollbackConfig/Delay", json!(1_000_000_000)),
+            ("--rollback-failure-action continue", "/RollbackConfig/FailureAction", json!("continue")),
+            ("--rollback-max-failure-ratio .5", "/RollbackConfig/MaxFailureRatio", json!(0.5)),
+            ("--rollback-monitor 1s", "/RollbackConfig/Monitor", json!(1_000_000_000)),
+            ("--rollback-order start-first", "/RollbackConfig/Order", json!("start-first")),
+            ("--rollback-parallelism 0", "/RollbackConfig/Parallelism", json!(0)),
+            ("--stop-grace-period 1s", "C/StopGracePeriod", json!(1_000_000_000)),
+            ("--stop-signal INT", "C/StopSignal", json!("INT")),
+            ("--sysctl a=b", "C/Sysctls", json!({"a": "b"})),
+            ("-t", "C/TTY", json!(true)),
+            ("--ulimit nofile=1:2", "C/Ulimits/0/Hard", json!(2)),
+            ("--update-delay 1s", "/UpdateConfig/Delay", json!(1_000_000_000)),
+            ("--update-failure-action rollback", "/UpdateConfig/FailureAction", json!("rollback")),
+            ("--update-max-failure-ratio .5", "/UpdateConfig/MaxFailureRatio", json!(0.5)),
+            ("--update-monitor 1s", "/UpdateConfig/Monitor", json!(1_000_000_000)),
+            ("--update-order start-first", "/UpdateConfig/Order", json!("start-first")),
+            ("--update-parallelism 2", "/UpdateConfig/Parallelism", json!(2)),
+            ("-u me", "C/User", json!("me")),
+            ("-w /x", "C/Dir", json!("/x")),
+        ];
+        for (line, pointer, expected) in table {
+            let spec = serde_json::to_value(draft(line).unwrap().spec).unwrap();
+            let pointer =
+                pointer.replacen('C', "/TaskTemplate/ContainerSpec", usize::from(pointer.starts_with('C')));
+            assert_eq!(spec.pointer(&pointer), Some(expected), "{line}");
+        }
+        let Draft { named, .. } = draft("--secret key --config source=site,target=/s").unwrap();
+        assert_eq!((named.secrets[0].source.as_str(), named.configs[0].file.name.as_str()), ("key", "/s"));
+        let words = Words::try_parse_from([
+            "x",
+            "-d",
+            "-q",
+            "--no-resolve-image",
+            "--with-registry-auth",
+            "web",
+            "sh",
+            "-c",
+        ]);
+        assert_eq!(words.unwrap().create.command, ["sh", "-c"]);
+    }
+
+    #[test]
+    fn bad_words_name_the_flag_or_the_rule() {
+        for (line, rule) in [
+            ("--mode x", "Unknown mode: x"),
+            (
+                "--mode global --replicas 2",
+                "replicas can only be used with replicated or replicated-job mode",
+            ),
+            ("--replicas x", "'--replicas <COUNT>'"),
+            ("--limit-cpu x", "'--limit-cpu <CPUS>': failed to parse x as a rational number"),
+            ("--limit-memory x", "'--limit-memory <BYTES>': invalid size: 'x'"),
+            ("--restart-delay 5", "'--restart-delay <DURATION>': time: missing unit"),
+            ("--publish x", "'--publish <PORT>': invalid containerPort: x"),
+            ("--mount x", "'--mount <MOUNT>'"),
+            ("--secret a,b", "'--secret <SECRET>': invalid field 'a'"),
+            ("--config foo=a", "'--config <CONFIG>': invalid field"),
+            ("--network foo=a", "'--network <NETWORK>': invalid field key foo"),
+            ("--placement-pref x", "'--placement-pref <PREFERENCE>'"),
+            ("--generic-resource x", "'--generic-resource <RESOURCE>'"),
+            ("--credential-spec x", "'--credential-spec <SPEC>'"),
+            ("--ulimit x=1", "'--ulimit <BOUND>': invalid ulimit type: x"),
+            ("--host x", "'--host <ENTRY>': bad format for add-host"),
+            ("--dns x", "'--dns <IP>'"),
+            ("--env =x", "'--env <VARIABLE>': invalid environment variable: =x"),
+            ("--entrypoint 'x", "'--entrypoint <COMMAND>'"),
+            ("--update-max-failure-ratio x", "'--update-max-failure-ratio <RATIO>'"),
+            ("--no-healthcheck --health-cmd x", "--no-healthcheck conflicts with --health-* options"),
+        ] {
+            let refusal = draft(line).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(refusal.contains(rule), "{line}: {refusal}");
+        }
     }
 }

@@ -76,33 +76,43 @@ pub(crate) async fn find_networks(session: &Session, spec: &mut ServiceSpec) -> 
     Ok(())
 }
 
-/// Secrets by name.
-pub(crate) async fn secrets(session: &Session, wished: Vec<Reference>) -> Result<Vec<SecretReference>> {
-    if wished.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<api::secret::Secret> = session.client.get("/secrets").await?;
-    let find = |wish: Reference| {
-        let secret = all.iter().find(|secret| secret.spec.name == wish.source);
-        let secret = secret.with_context(|| format!("secret not found: {}", wish.source))?;
-        Ok(SecretReference { file: Some(wish.file), secret_id: secret.id.clone(), secret_name: wish.source })
-    };
-    wished.into_iter().map(find).collect()
+/// Secrets and configs that are still names.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) secrets: Vec<Reference>,
+    pub(crate) configs: Vec<Reference>,
 }
 
-/// Configs by name.
-pub(crate) async fn configs(session: &Session, wished: Vec<Reference>) -> Result<Vec<ConfigReference>> {
-    if wished.is_empty() {
-        return Ok(Vec::new());
+impl Named {
+    /// Writes them into the spec with the ids that they have now; one that is there already is replaced.
+    pub(crate) async fn find(self, session: &Session, spec: &mut ServiceSpec) -> Result<()> {
+        let container = spec.task_template.container_spec.get_or_insert_default();
+        if !self.secrets.is_empty() {
+            let all: Vec<api::secret::Secret> = session.client.get("/secrets").await?;
+            for Reference { source, file } in self.secrets {
+                let found = all.iter().find(|secret| secret.spec.name == source);
+                let secret_id = found.with_context(|| format!("secret not found: {source}"))?.id.clone();
+                container.secrets.retain(|old| old.file.as_ref().is_none_or(|old| old.name != file.name));
+                container.secrets.push(SecretReference { file: Some(file), secret_id, secret_name: source });
+            }
+        }
+        if !self.configs.is_empty() {
+            let all: Vec<api::config::Config> = session.client.get("/configs").await?;
+            for Reference { source, file } in self.configs {
+                let found = all.iter().find(|config| config.spec.name == source);
+                let config_id = found.with_context(|| format!("config not found: {source}"))?.id.clone();
+                container.configs.retain(|old| old.file.as_ref().is_none_or(|old| old.name != file.name));
+                let file = Some(file);
+                container.configs.push(ConfigReference {
+                    file,
+                    runtime: None,
+                    config_id,
+                    config_name: source,
+                });
+            }
+        }
+        Ok(())
     }
-    let all: Vec<api::config::Config> = session.client.get("/configs").await?;
-    let find = |wish: Reference| {
-        let config = all.iter().find(|config| config.spec.name == wish.source);
-        let config = config.with_context(|| format!("config not found: {}", wish.source))?;
-        let (config_id, config_name) = (config.id.clone(), wish.source);
-        Ok(ConfigReference { file: Some(wish.file), runtime: None, config_id, config_name })
-    };
-    wished.into_iter().map(find).collect()
 }
 
 /// Says what the daemon warns of.

@@ -9,7 +9,7 @@ use api::spec::container::Ulimit;
 use api::spec::resources::GenericResource;
 use clap::Args;
 
-use super::sending::{configs, find_networks, secrets, send, set_image, warn};
+use super::sending::{Named, find_networks, send, set_image, warn};
 use crate::options::additions::Additions;
 use crate::options::container::{Container, Words, command};
 use crate::options::health::Health;
@@ -163,11 +163,10 @@ struct More {
 }
 
 impl More {
-    async fn found(self, session: &Session) -> Result<Additions> {
-        Ok(Additions {
+    fn apply(self, spec: &mut ServiceSpec) -> Named {
+        let additions = Additions {
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
-            configs: configs(session, self.config_add).await?,
             constraints: self.constraint_add,
             container_labels: self.container_label_add,
             dns: self.dns_add,
@@ -182,10 +181,11 @@ impl More {
             networks: self.network_add.into_iter().map(Network::attachment).collect(),
             preferences: self.placement_pref_add,
             ports: self.publish_add,
-            secrets: secrets(session, self.secret_add).await?,
             sysctls: self.sysctl_add,
             ulimits: self.ulimit_add,
-        })
+        };
+        additions.apply(spec);
+        Named { secrets: self.secret_add, configs: self.config_add }
     }
 }
 
@@ -249,13 +249,9 @@ struct Less {
 }
 
 impl Less {
-    async fn found(self, session: &Session) -> Result<Removals> {
-        let mut networks = Vec::new();
-        for name in self.network_rm {
-            let found: NetworkShape = session.client.get(&format!("/networks/{name}?scope=swarm")).await?;
-            networks.extend([found.id, name]);
-        }
-        Ok(Removals {
+    /// Takes all off the spec, which names networks by the ids that are handed in.
+    fn apply(self, networks: Vec<String>, spec: &mut ServiceSpec) {
+        let removals = Removals {
             configs: self.config_rm,
             constraints: self.constraint_rm,
             container_labels: self.container_label_rm,
@@ -274,7 +270,8 @@ impl Less {
             secrets: self.secret_rm,
             sysctls: self.sysctl_rm,
             ulimits: self.ulimit_rm,
-        })
+        };
+        removals.apply(spec);
     }
 }
 
@@ -284,26 +281,20 @@ impl Update {
         if self.rollback {
             return back(session, &service, &self.service, &self.waiting).await;
         }
-        let (name, waiting, sends_auth) = (self.service.clone(), self.waiting, self.with_registry_auth);
+        let mut networks = Vec::new();
+        for name in &self.less.network_rm {
+            let found: NetworkShape = session.client.get(&format!("/networks/{name}?scope=swarm")).await?;
+            networks.push(found.id);
+        }
+        let (name, image, as_it_is) = (self.service.clone(), self.image.clone(), self.no_resolve_image);
+        let sends_auth = self.with_registry_auth;
         let mut spec = service.spec;
-        if let Some(image) = &self.image {
-            set_image(session, &mut spec, image, self.no_resolve_image).await?;
+        let (named, waiting) = self.apply(networks, &mut spec)?;
+        if let Some(image) = image {
+            set_image(session, &mut spec, &image, as_it_is).await?;
         }
-        let container = spec.task_template.container_spec.get_or_insert_default();
-        if let Some(Words(words)) = self.args {
-            container.args = words;
-        }
-        self.health.apply(&mut container.healthcheck)?;
-        self.less.found(session).await?.apply(&mut spec);
-        self.replicas.apply(&mut spec)?;
-        self.container.apply(&mut spec);
-        self.resources.apply(&mut spec.task_template);
-        self.restart.apply(&mut spec.task_template);
-        self.update.apply(&mut spec);
-        self.back.apply(&mut spec);
-        self.more.found(session).await?.apply(&mut spec);
+        named.find(session, &mut spec).await?;
         find_networks(session, &mut spec).await?;
-        spec.task_template.force_update += u64::from(self.force);
         let path = format!(
             "/services/{}/update?version={}&registryAuthFrom=spec",
             service.id, service.version.index
@@ -312,6 +303,24 @@ impl Update {
         warn(&updated.warnings);
         session.line(&name)?;
         waiting.wait(session, &service.id, &name).await
+    }
+
+    /// Writes what the words alone say into the spec; nobody is asked.
+    fn apply(self, networks: Vec<String>, spec: &mut ServiceSpec) -> Result<(Named, Waiting)> {
+        let container = spec.task_template.container_spec.get_or_insert_default();
+        if let Some(Words(words)) = self.args {
+            container.args = words;
+        }
+        self.health.apply(&mut container.healthcheck)?;
+        self.less.apply(networks, spec);
+        self.replicas.apply(spec)?;
+        self.container.apply(spec);
+        self.resources.apply(&mut spec.task_template);
+        self.restart.apply(&mut spec.task_template);
+        self.update.apply(spec);
+        self.back.apply(spec);
+        spec.task_template.force_update += u64::from(self.force);
+        Ok((self.more.apply(spec), self.waiting))
     }
 }
 
@@ -343,4 +352,102 @@ async fn back(session: &mut Session, service: &Service, name: &str, waiting: &Wa
     warn(&updated.warnings);
     session.line(name)?;
     waiting.wait(session, &service.id, name).await
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Typed {
+        #[command(flatten)]
+        update: Update,
+    }
+
+    const BEFORE: &str = r#"{"Labels":{"a":"1"},"Mode":{"Replicated":{"Replicas":1}},
+        "EndpointSpec":{"Ports":[{"Protocol":"tcp","TargetPort":80,"PublishedPort":8080}]},
+        "TaskTemplate":{"Networks":[{"Target":"n1"}],"Placement":{"Constraints":["x==1"]},
+        "ContainerSpec":{"Image":"web","Env":["A=1"],"Hosts":["1.2.3.4 a"],"Groups":["g"],
+        "Mounts":[{"Type":"tmpfs","Target":"/t"}],"Secrets":[{"SecretName":"key"}]}}}"#;
+
+    /// Each flag, and what of the spec is different then; `null` means that it is gone.
+    #[test]
+    fn every_flag_is_heard() {
+        let container = "/TaskTemplate/ContainerSpec";
+        let table: &[(&str, &str, Value)] = &[
+            ("--args a@b", "C/Args", json!(["a", "b"])),
+            ("--env-add B=2", "C/Env", json!(["A=1", "B=2"])),
+            ("--env-add A=2", "C/Env", json!(["A=2"])),
+            ("--env-rm A", "C/Env", Value::Null),
+            ("--label-add b=2", "/Labels", json!({"a": "1", "b": "2"})),
+            ("--label-rm a", "/Labels", json!({})),
+            ("--container-label-add b=2", "C/Labels", json!({"b": "2"})),
+            ("--publish-add 81:81", "/EndpointSpec/Ports/1/TargetPort", json!(81)),
+            ("--publish-rm 80", "/EndpointSpec/Ports", Value::Null),
+            ("--network-add n2", "/TaskTemplate/Networks/1/Target", json!("n2")),
+            ("--constraint-add y==1", "/TaskTemplate/Placement/Constraints", json!(["x==1", "y==1"])),
+            ("--constraint-rm x==1", "/TaskTemplate/Placement/Constraints", Value::Null),
+            (
+                "--placement-pref-add spread=node.labels.z",
+                "/TaskTemplate/Placement/Preferences/0/Spread/SpreadDescriptor",
+                json!("node.labels.z"),
+            ),
+            ("--host-add b:1.2.3.4", "C/Hosts", json!(["1.2.3.4 a", "1.2.3.4 b"])),
+            ("--host-rm a", "C/Hosts", Value::Null),
+            ("--dns-add 1.1.1.1", "C/DNSConfig/Nameservers", json!(["1.1.1.1"])),
+            ("--dns-option-add x", "C/DNSConfig/Options", json!(["x"])),
+            ("--dns-search-add x", "C/DNSConfig/Search", json!(["x"])),
+            (
+                "--generic-resource-add gpu=1",
+                "/TaskTemplate/Resources/Reservations/GenericResources/0/DiscreteResourceSpec/Kind",
+                json!("gpu"),
+            ),
+            ("--group-add h", "C/Groups", json!(["g", "h"])),
+            ("--group-rm g", "C/Groups", Value::Null),
+            ("--mount-add type=tmpfs,dst=/u", "C/Mounts/1/Target", json!("/u")),
+            ("--mount-rm /t", "C/Mounts", Value::Null),
+            ("--secret-rm key", "C/Secrets", Value::Null),
+            ("--sysctl-add a=b", "C/Sysctls", json!({"a": "b"})),
+            ("--ulimit-add core=1", "C/Ulimits/0/Soft", json!(1)),
+            ("--cap-add x", "C/CapabilityAdd", json!(["CAP_X"])),
+            ("--cap-drop x", "C/CapabilityDrop", json!(["CAP_X"])),
+            ("--replicas 3", "/Mode/Replicated/Replicas", json!(3)),
+            ("--replicas-max-per-node 3", "/TaskTemplate/Placement/MaxReplicas", json!(3)),
+            ("--force", "/TaskTemplate/ForceUpdate", json!(1)),
+            ("--limit-memory 1m", "/TaskTemplate/Resources/Limits/MemoryBytes", json!(1_048_576)),
+            ("--update-parallelism 4", "/UpdateConfig/Parallelism", json!(4)),
+            ("--rollback-parallelism 4", "/RollbackConfig/Parallelism", json!(4)),
+            ("--restart-condition none", "/TaskTemplate/RestartPolicy/Condition", json!("none")),
+            ("--health-cmd x", "C/Healthcheck/Test", json!(["CMD-SHELL", "x"])),
+            ("--tty=true", "C/TTY", json!(true)),
+            ("--hostname h", "C/Hostname", json!("h")),
+        ];
+        for (line, pointer, expected) in table {
+            let words = line.split(' ').map(|word| word.replace('@', " "));
+            let words = ["update".to_owned()].into_iter().chain(words).chain(["web".to_owned()]);
+            let mut spec: ServiceSpec = api::read(BEFORE.as_bytes()).unwrap();
+            Typed::try_parse_from(words).unwrap().update.apply(Vec::new(), &mut spec).unwrap();
+            let spec = serde_json::to_value(spec).unwrap();
+            let pointer = match pointer.strip_prefix('C') {
+                Some(rest) => format!("{container}{rest}"),
+                None => (*pointer).to_owned(),
+            };
+            assert_eq!(spec.pointer(&pointer).unwrap_or(&Value::Null), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_no_spec_knows_is_heard_too() {
+        let words = "x --image web:2 --rollback --no-resolve-image --with-registry-auth -d -q --network-rm n1 \
+                     --secret-add key --config-add site --config-rm old web";
+        let update = Typed::try_parse_from(words.split_whitespace()).unwrap().update;
+        assert_eq!((update.image.as_deref(), update.rollback), (Some("web:2"), true));
+        let mut spec: ServiceSpec = api::read(BEFORE.as_bytes()).unwrap();
+        let (named, _) = update.apply(vec!["n1".to_owned()], &mut spec).unwrap();
+        assert_eq!((named.secrets.len(), named.configs.len()), (1, 1));
+        assert!(spec.task_template.networks.is_empty());
+    }
 }

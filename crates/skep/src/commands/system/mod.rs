@@ -16,6 +16,7 @@ use crate::session::Session;
 #[derive(Debug, Subcommand)]
 pub(crate) enum System {
     /// Ask whether the daemon answers
+    #[command(after_help = "Example:\n  skep system ping")]
     Ping,
     /// Show what the daemon is and has
     Info(Info),
@@ -44,6 +45,7 @@ impl System {
 
 /// Show what the daemon is and has
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep info --format '{{.Swarm.LocalNodeState}}'")]
 pub(crate) struct Info {
     /// Show it by a template, or as `json`
     #[arg(short, long, value_name = "TEMPLATE")]
@@ -77,6 +79,7 @@ impl Info {
 
 /// Show the versions of this program and of the daemon
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  skep version --format '{{.Server.Version}}'")]
 pub(crate) struct Version {
     /// Show it by a template, or as `json`
     #[arg(short, long, value_name = "TEMPLATE")]
