@@ -41,6 +41,13 @@ impl Told {
         (told, all)
     }
 
+    /// Tells that there is no work any more.
+    pub(super) fn end(&mut self) -> Assignments {
+        self.tasks.clear();
+        self.users.clear();
+        self.message(true, News::default())
+    }
+
     /// Tells what these changes, which all concern the node, mean for it; nothing if they mean nothing.
     pub(super) fn difference(
         &mut self,

@@ -54,25 +54,27 @@ impl Dispatcher {
             SessionEvent::Listen { session } => vec![self.listen(state, node, session)],
             SessionEvent::Heartbeat { ticket, session } => {
                 let heard = self
-                    .sessions
-                    .check(node, session)
+                    .check(state, node, session)
                     .map(|()| Answer::Heartbeat(self.heartbeats.beat(state, node, cx)));
                 vec![Output::Answer(ticket, heard)]
             }
             SessionEvent::Statuses { ticket, session, updates } => {
-                let checked = self.sessions.check(node, session);
+                let checked = self.check(state, node, session);
                 let heard = checked.and_then(|()| self.statuses.hear(state, node, ticket, updates));
                 heard.err().map(|refusal| Output::Answer(ticket, Err(refusal))).into_iter().collect()
             }
             SessionEvent::Volumes { ticket, session, unpublished } => {
-                match self.sessions.check(node, session) {
+                match self.check(state, node, session) {
                     Ok(()) => self.statuses.hear_volumes(node, ticket, unpublished),
                     Err(refusal) => return vec![Output::Answer(ticket, Err(refusal))],
                 }
                 Vec::new()
             }
             SessionEvent::Closed { session } => {
-                self.sessions.close(node, session);
+                match state.nodes.get(node) {
+                    Some(_) => self.sessions.close(node, session),
+                    None => self.sessions.forget(node),
+                }
                 Vec::new()
             }
         }
@@ -106,7 +108,7 @@ impl Dispatcher {
         for change in changes {
             if let Change::Remove(Object::Node(node)) = change {
                 self.heartbeats.forget(node.id);
-                self.sessions.end(node.id);
+                wishes.extend(self.dismiss(node.id));
             }
         }
         wishes.extend(self.sessions.news(state, (changes, all), &greeted));
@@ -119,8 +121,24 @@ impl Dispatcher {
         self.heartbeats.wake_at()
     }
 
+    /// Tells a node that was removed to end all its work. Its session ends when it next says something, so that it
+    /// can hear this first.
+    fn dismiss(&mut self, node: NodeId) -> Option<Output> {
+        let Some((session, told)) = self.sessions.listener(node) else {
+            self.sessions.end(node);
+            return None;
+        };
+        Some(Output::Tell(node, session, Tell::Assignments(told.end())))
+    }
+
+    /// Ok if the node is in the book and speaks in the session it has.
+    fn check(&self, state: &State, node: NodeId, session: SessionId) -> Result<(), Refusal> {
+        state.nodes.get(node).ok_or_else(not_registered)?;
+        self.sessions.check(node, session)
+    }
+
     fn listen(&mut self, state: &State, node: NodeId, session: SessionId) -> Output {
-        match self.sessions.check(node, session) {
+        match self.check(state, node, session) {
             Ok(()) => {
                 let (told, all) = Told::begin(state, node);
                 self.sessions.listens(node, told);
@@ -144,6 +162,7 @@ impl Dispatcher {
             }
         }
         let mut wishes = Vec::new();
+        by_node.retain(|node, _| state.nodes.get(*node).is_some());
         for (node, changes) in by_node {
             let Some((session, told)) = self.sessions.listener(node) else { continue };
             let difference = told.difference(state, node, &changes);

@@ -133,6 +133,12 @@ impl Sessions {
         }
     }
 
+    /// The node is in no book any more, and its conversation broke.
+    pub(super) fn forget(&mut self, node: NodeId) {
+        self.open.remove(&node);
+        self.rates.remove(&node);
+    }
+
     /// The node has no session any more; it is told after the next commit.
     pub(super) fn end(&mut self, node: NodeId) {
         let ended = self.open.remove(&node).filter(|session| session.connected);

@@ -319,13 +319,22 @@ fn a_node_that_stays_down_for_a_day_loses_its_tasks() {
 }
 
 #[test]
-fn a_node_that_is_removed_is_sent_away() {
-    let mut bench = Bench::of(book(|draft| draft.create(node(1))));
-    bench.listen(1);
+fn a_node_that_is_removed_is_told_to_end_its_work_and_then_sent_away() {
+    let mut bench = Bench::of(book(|draft| {
+        draft.create(node(1));
+        draft.create(in_state(assigned(3, 1), TaskState::Running));
+    }));
+    let (session, told) = bench.listen(1);
+    assert_eq!(told, "all#0>1[3:running]");
     let told = bench.change(|draft| {
         let node = draft.nodes.get(node_id(1)).unwrap().clone();
         draft.remove(&node);
+        draft.update(in_state(assigned(3, 1), TaskState::Orphaned));
     });
-    assert_eq!(told, "end(session invalid)");
+    assert_eq!(told, "all#1>2[]");
     assert_eq!(bench.dispatcher.wake_at(), None);
+    let beat = SessionEvent::Heartbeat { ticket: Ticket(3), session };
+    assert_eq!(words(&bench.hear(1, beat)), "no(node not registered)");
+    bench.hear(1, SessionEvent::Closed { session });
+    assert_eq!(words(&bench.round()), "");
 }
