@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use serde_json::Value;
-
+use crate::api::Api;
 use crate::command::{output, shown};
 use crate::daemon::{Daemon, Make, skep};
 use crate::machine::Machine;
@@ -37,8 +36,17 @@ impl Host {
     }
 
     /// Where its daemon serves the API, as `DOCKER_HOST` wants it.
-    pub fn api(&self) -> String {
-        format!("unix://{}", self.folder.join("sock").display())
+    pub fn endpoint(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// The way to the API of its daemon.
+    pub fn api(&self) -> Api {
+        Api { host: self.name.clone(), socket: self.socket() }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("sock")
     }
 
     /// Where its daemon keeps everything that outlasts the machine's power.
@@ -56,7 +64,7 @@ impl Host {
         let mut ended = false;
         let answers = until(&format!("the daemon of {} answers", self.name), || {
             ended = self.daemon.as_mut().is_some_and(Daemon::has_ended);
-            (ended || self.answers()).then_some(())
+            (ended || self.api().answers()).then_some(())
         });
         match answers {
             Ok(()) if !ended => Ok(()),
@@ -86,14 +94,6 @@ impl Host {
         daemon.end(signal, self.machine()?)
     }
 
-    /// Whether the daemon answers now.
-    pub fn answers(&self) -> bool {
-        let curl = ["--silent", "--fail", "--max-time", "5", "--unix-socket"];
-        let mut command = Command::new("curl");
-        command.args(curl).arg(self.folder.join("sock")).arg("http://host/_ping");
-        output(&mut command).is_ok()
-    }
-
     /// What a command of the stock CLI says.
     ///
     /// # Errors
@@ -120,20 +120,6 @@ impl Host {
         let Output { status, stderr, .. } = command.output().map_err(Trouble::io(doing.as_str()))?;
         let said = String::from_utf8_lossy(&stderr).trim().to_owned();
         if status.success() { Err(Trouble::new(doing, "it should have been refused")) } else { Ok(said) }
-    }
-
-    /// What the API answers to a GET of this path, as in `/nodes`.
-    ///
-    /// # Errors
-    /// If it refuses, or answers no JSON.
-    pub fn get(&self, path: &str) -> Result<Value> {
-        let mut command = Command::new("curl");
-        command
-            .args(["--silent", "--show-error", "--fail-with-body", "--max-time", "30", "--unix-socket"])
-            .arg(self.folder.join("sock"))
-            .arg(format!("http://host{path}"));
-        let text = self.said(output(&mut command))?;
-        serde_json::from_str(&text).map_err(|error| Trouble::new(format!("reading {path}"), error))
     }
 
     /// What a program says that runs as a process of this host.
@@ -173,7 +159,7 @@ impl Host {
     }
 
     fn speak(&self, mut command: Command) -> Command {
-        command.env("DOCKER_HOST", self.api()).env("DOCKER_CONFIG", self.folder.join("config"));
+        command.env("DOCKER_HOST", self.endpoint()).env("DOCKER_CONFIG", self.folder.join("config"));
         command
     }
 

@@ -5,6 +5,7 @@
 //! `dockerd`, and the two command lines to speak with it. Nothing of a lab stays when it ends, however it ends: see
 //! `machine.sh`. It needs root, and makes nothing outside of namespaces but one folder and control groups.
 
+mod api;
 mod command;
 mod daemon;
 mod holder;
@@ -17,6 +18,7 @@ mod patience;
 mod switch;
 mod trouble;
 
+pub use api::Api;
 pub use daemon::Make;
 pub use host::Host;
 pub use image::BUSYBOX;

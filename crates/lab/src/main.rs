@@ -31,25 +31,26 @@ fn main() -> Result<()> {
     for (make, letter) in makes.zip('a'..='z') {
         let name = letter.to_string();
         let host = lab.add(&name, make).with_context(|| format!("adding host {name}"))?;
-        println!("{name}  {}  {make:?}  export DOCKER_HOST={}", host.address(), host.api());
+        println!("{name}  {}  {make:?}  export DOCKER_HOST={}", host.address(), host.endpoint());
     }
     println!("\"help\" lists the words; the end of input ends the lab");
     converse(&mut lab)
 }
 
-/// Obeys one line after the other, until there are no more.
+/// Obeys one line after the other, until there are no more. A person may try again after a fault; a script ends.
 fn converse(lab: &mut Lab) -> Result<()> {
     let input = std::io::stdin();
     let is_person = input.is_terminal();
     for line in input.lock().lines() {
         match obey(lab, &line.context("reading standard input")?) {
-            Next::More => {}
-            Next::End => break,
+            Ok(Next::End) => break,
+            Err(trouble) if is_person => eprintln!("{trouble}"),
+            Err(trouble) => return Err(trouble.into()),
+            Ok(Next::More) => {}
         }
-        if is_person {
-            print!("lab> ");
-            std::io::stdout().flush().context("writing to standard output")?;
-        }
+        // A person wants to be asked, and a script to be told.
+        print!("{}", if is_person { "lab> " } else { "ok\n" });
+        std::io::stdout().flush().context("writing to standard output")?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use clap::Parser;
-use skep_lab::{Lab, Result};
+use skep_lab::{Lab, Result, Trouble};
 
 /// What a line means.
 #[derive(Debug, Parser)]
@@ -76,27 +76,26 @@ pub(crate) enum Next {
     End,
 }
 
-/// Does what a line says; what goes wrong is told to the person, who may try again.
-pub(crate) fn obey(lab: &mut Lab, line: &str) -> Next {
-    let words = line.split_whitespace();
-    match Word::try_parse_from(words) {
-        Ok(Word::Quit) => return Next::End,
-        Ok(word) => {
-            if let Err(trouble) = perform(lab, word) {
-                eprintln!("{trouble}");
-            }
-        }
-        Err(_) if line.trim().is_empty() => {}
-        Err(error) => eprintln!("{error}"),
+/// Does what a line says.
+///
+/// # Errors
+/// If it means nothing, or cannot be done.
+pub(crate) fn obey(lab: &mut Lab, line: &str) -> Result<Next> {
+    if line.trim().is_empty() {
+        return Ok(Next::More);
     }
-    Next::More
+    match Word::try_parse_from(line.split_whitespace()) {
+        Ok(Word::Quit) => Ok(Next::End),
+        Ok(word) => perform(lab, word).map(|()| Next::More),
+        Err(error) => Err(Trouble::new(line, error)),
+    }
 }
 
 fn perform(lab: &mut Lab, word: Word) -> Result<()> {
     match word {
         Word::Hosts => {
             for host in lab.hosts() {
-                println!("{}  {}  export DOCKER_HOST={}", host.name(), host.address(), host.api());
+                println!("{}  {}  export DOCKER_HOST={}", host.name(), host.address(), host.endpoint());
             }
             Ok(())
         }
@@ -129,7 +128,7 @@ fn perform(lab: &mut Lab, word: Word) -> Result<()> {
 /// Runs a command in the person's terminal; what it says is for the person.
 fn show(command: &mut Command) -> Result<()> {
     let doing = format!("starting {command:?}");
-    command.status().map(drop).map_err(|error| skep_lab::Trouble::new(doing, error))
+    command.status().map(drop).map_err(|error| Trouble::new(doing, error))
 }
 
 fn names(list: &str) -> Vec<&str> {

@@ -76,7 +76,7 @@ fn containers_outlive_the_daemon_but_not_the_power() -> Result<()> {
     let before = number(&lab)?;
 
     lab.host_mut("a")?.kill()?;
-    assert!(!lab.host("a")?.answers());
+    assert!(!lab.host("a")?.api().answers());
     lab.host("a")?.inside("kill", &["-0", before.trim()])?;
     lab.host_mut("a")?.start()?;
     assert_eq!(number(&lab)?, before);

@@ -12,6 +12,18 @@ pub(crate) fn founded(make: Make, names: &[&str]) -> Result<Lab> {
     Ok(lab)
 }
 
+/// A lab whose first hosts are managers, and the others workers.
+pub(crate) fn swarm_of(managers: &[&str], workers: &[&str]) -> Result<Lab> {
+    let lab = founded(Make::Skep, &[managers, workers].concat())?;
+    for name in &managers[1..] {
+        join(&lab, name, managers[0], "manager")?;
+    }
+    for name in workers {
+        join(&lab, name, managers[0], "worker")?;
+    }
+    Ok(lab)
+}
+
 /// Founds a swarm on this host.
 pub(crate) fn found(lab: &Lab, name: &str) -> Result<()> {
     let host = lab.host(name)?;
@@ -118,4 +130,15 @@ pub(crate) fn until_updated(manager: &Host, service: &str) -> Result<()> {
     until(&format!("{service} is updated"), || {
         (manager.docker(&words).ok()?.trim() == "completed").then_some(())
     })
+}
+
+/// The name of the leader, as this manager knows it.
+pub(crate) fn leader(manager: &Host) -> Option<String> {
+    let shown = manager.docker(&["node", "ls", "--format", "{{.Hostname}} {{.ManagerStatus}}"]).ok()?;
+    shown.lines().find_map(|line| line.strip_suffix(" Leader").map(str::to_owned))
+}
+
+/// Waits until this manager knows a leader that is none of these, and names it.
+pub(crate) fn until_leader(manager: &Host, not: &[&str]) -> Result<String> {
+    until("there is a leader", || leader(manager).filter(|name| !not.contains(&name.as_str())))
 }
