@@ -106,9 +106,14 @@ impl Route {
 
     /// Ends when this replica leads no more, as far as is known here.
     pub(crate) async fn lost(&self, leader: ReplicaId) {
+        self.left(Leadership::There(leader)).await;
+    }
+
+    /// Ends when the leader is not there any more, as far as is known here.
+    pub(crate) async fn left(&self, place: Leadership) {
         let mut leadership = self.leadership.clone();
         // If nobody says any more who leads, this manager is at its end.
-        let _ = leadership.wait_for(|now| *now != Leadership::There(leader)).await;
+        let _ = leadership.wait_for(|now| *now != place).await;
     }
 
     /// The connection to a member; a new one if it has moved or this node has another certificate.

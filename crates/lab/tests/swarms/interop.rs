@@ -66,3 +66,11 @@ fn a_stock_node_lives_in_our_swarm() -> Result<()> {
     lab.add("worker", Make::Stock)?;
     live(&lab)
 }
+
+#[test]
+#[ignore = "needs root"]
+fn our_node_lives_in_a_stock_swarm() -> Result<()> {
+    let mut lab = swarm::founded(Make::Stock, &["manager"])?;
+    lab.add("worker", Make::Skep)?;
+    live(&lab)
+}

@@ -62,7 +62,8 @@ struct Follower {
 impl Follower {
     fn start(host: &Host) -> Result<Self> {
         let mut command = host.command_line("docker")?;
-        command.args(["service", "logs", "--follow", "--raw", "web"]).stdout(Stdio::piped());
+        command.args(["service", "logs", "--follow", "--raw", "web"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().map_err(|error| Trouble::new("following logs", error))?;
         let output = BufReader::new(process.stdout.take().expect("standard output is piped"));
         let (sender, lines) = mpsc::channel();

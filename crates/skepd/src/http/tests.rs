@@ -79,7 +79,7 @@ impl House {
                 let _ = reply.send(Ok(answer_to(request)));
             }
         });
-        let logs = LogReader::new(LogBroker::default(), house.book.subscribe());
+        let logs = LogReader::new(LogBroker::default(), &leader, house.book.subscribe());
         let manager = Manager { book: Reader::of(house.book.subscribe()), leader, logs };
         house.standing.send_replace(Standing::Manager(Facts::default(), manager));
         house

@@ -68,7 +68,7 @@ impl Office {
         };
         let manager = Manager::start(config, beginning).await?;
         let broker = LogBroker::default();
-        let logs = LogReader::new(broker.clone(), manager.book().watch());
+        let logs = LogReader::new(broker.clone(), manager.ask(), manager.book().watch());
         door.serve(&manager, broker, outgoing);
         manager.settle().await;
         until_it_has_its_book(&manager).await?;
