@@ -74,3 +74,27 @@ fn our_node_lives_in_a_stock_swarm() -> Result<()> {
     lab.add("worker", Make::Skep)?;
     live(&lab)
 }
+
+#[test]
+#[ignore = "needs root"]
+fn our_node_follows_a_stock_swarm_to_another_root() -> Result<()> {
+    let mut lab = swarm::founded(Make::Stock, &["manager"])?;
+    lab.add("worker", Make::Skep)?;
+    swarm::join(&lab, "worker", "manager", "worker")?;
+    let (manager, worker) = (lab.host("manager")?, lab.host("worker")?);
+    let root = || std::fs::read(worker.data().join("swarm/certificates/swarm-root-ca.crt")).ok();
+    let before = root();
+    let words = ["--constraint", "node.hostname==worker"];
+    swarm::create_sleepers(manager, "web", "1", &words)?;
+    swarm::until_replicas(manager, "web", "1/1")?;
+    let tasks = swarm::running(manager, "web")?;
+
+    manager.docker(&["swarm", "ca", "--rotate", "--quiet"])?;
+    until("the worker trusts the other root", || (root()? != before.clone()?).then_some(()))?;
+    swarm::until_node(manager, "worker", "Ready")?;
+    manager.docker(&["service", "scale", "--detach", "web=2"])?;
+    swarm::until_replicas(manager, "web", "2/2")?;
+    let after = swarm::running(manager, "web")?;
+    assert!(tasks.iter().all(|task| after.contains(task)), "a new certificate moves no task");
+    Ok(())
+}
