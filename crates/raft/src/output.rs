@@ -89,12 +89,13 @@ pub enum Lead {
         /// In this reign.
         term: Term,
     },
-    /// This replica; but entries of earlier reigns may still come.
+    /// This replica; but entries of earlier reigns may still come, or leadership is on its way to another.
     Elected {
         /// In this reign.
         term: Term,
     },
-    /// This replica, and every entry of earlier reigns has been committed: it may propose.
+    /// This replica, and every entry of earlier reigns has been committed: it may propose. After a handover that
+    /// came to nothing it is said again.
     Established {
         /// In this reign.
         term: Term,

@@ -1,7 +1,8 @@
 //! How to read what is true now, without writing.
 //!
 //! The leader notes how far it had committed when asked, and answers once a majority has confirmed with a
-//! heartbeat that it still leads. A follower passes the question on.
+//! heartbeat that it still leads. A follower passes the question on, with a mark of its present life, so that no
+//! late answer is taken for one to a question it asked after a restart.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -56,7 +57,7 @@ impl Replica {
         match (&self.role, self.leader) {
             (Role::Leader(_), _) => self.read_as_leader(Reader::Here(ticket)),
             (_, Some(leader)) => {
-                let context = ticket.to_be_bytes().to_vec();
+                let context = [self.life, ticket].map(u64::to_be_bytes).concat();
                 self.out.send(Message {
                     from: self.config.id,
                     to: leader,
@@ -73,7 +74,9 @@ impl Replica {
     }
 
     pub(crate) fn on_read_index_known(&mut self, index: Index, context: &[u8]) {
-        if let Ok(ticket) = context.try_into().map(u64::from_be_bytes) {
+        let Some((life, ticket)) = context.split_first_chunk() else { return };
+        let Ok(ticket) = ticket.try_into().map(u64::from_be_bytes) else { return };
+        if u64::from_be_bytes(*life) == self.life {
             self.out.wish(Output::Readable { ticket, index });
         }
     }

@@ -124,6 +124,8 @@ impl Config {
 pub struct Replica {
     pub(crate) config: Config,
     pub(crate) chance: Chance,
+    /// A number that no earlier life of this replica had.
+    pub(crate) life: u64,
     /// The time of the input at hand.
     pub(crate) now: Timestamp,
     pub(crate) timers: Timers,
@@ -170,11 +172,12 @@ impl Machine for Replica {
 
 impl Replica {
     /// A replica as it was stored. It says nothing until its first input; wake it at once.
-    pub fn new(config: Config, stored: &Stored, chance: Chance, now: Timestamp) -> Self {
+    pub fn new(config: Config, stored: &Stored, mut chance: Chance, now: Timestamp) -> Self {
         let HardState { term, vote, commit: _ } = stored.hard_state;
         let members = stored.snapshot.as_ref().map(|snapshot| snapshot.members.clone()).unwrap_or_default();
         Self {
             config,
+            life: chance.number(),
             chance,
             now,
             timers: Timers::at(now),
@@ -209,7 +212,9 @@ impl Replica {
     pub fn lead(&self) -> Lead {
         let term = self.term;
         match (&self.role, self.leader) {
-            (Role::Leader(reign), _) if reign.begins <= self.log.applied() => Lead::Established { term },
+            (Role::Leader(reign), _) if reign.begins <= self.log.applied() && reign.transfer.is_none() => {
+                Lead::Established { term }
+            }
             (Role::Leader(_), _) => Lead::Elected { term },
             (_, Some(leader)) => Lead::Other { leader, term },
             (_, None) => Lead::Nobody { term },

@@ -66,6 +66,27 @@ fn a_handover_to_the_dead_is_given_up() {
 }
 
 #[test]
+fn a_leader_that_hands_over_does_not_say_that_it_may_propose() {
+    let mut cluster = Cluster::of(3, 15);
+    cluster.crash(3);
+    cluster.input(1, Input::TransferLeader(3));
+    assert!(matches!(cluster.nodes[&1].lead, Some(Lead::Elected { .. })), "{:?}", cluster.nodes[&1].lead);
+    cluster.run(11_000);
+    assert!(matches!(cluster.nodes[&1].lead, Some(Lead::Established { .. })), "{:?}", cluster.nodes[&1].lead);
+}
+
+#[test]
+fn an_answer_to_a_reader_of_an_earlier_life_is_nobodys() {
+    let mut cluster = Cluster::of(3, 16);
+    cluster.input(2, Input::Read { ticket: 77 });
+    cluster.crash(2);
+    cluster.restart(2);
+    cluster.run(100);
+    let answers = &cluster.nodes[&2].answers;
+    assert!(!answers.iter().any(|answer| matches!(answer, Output::Readable { .. })), "{answers:?}");
+}
+
+#[test]
 fn one_far_behind_gets_a_snapshot() {
     let mut cluster = Cluster::of(3, 7);
     cluster.crash(3);
