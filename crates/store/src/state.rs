@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     Cluster, Config, Extension, Meta, Network, Node, NodeId, Resource, Secret, Service, ServiceId, Task,
-    Volume,
+    Timestamp, Volume,
 };
 
 use crate::change::{Change, Event};
@@ -54,6 +54,26 @@ impl State {
             Change::Create(object) | Change::Update(object) => self.meta_of(object) == Some(object.meta()),
             Change::Remove(object) => self.meta_of(object).is_none(),
         }
+    }
+
+    /// When the newest of all objects was last changed, by the clock of whoever led then.
+    pub fn newest(&self) -> Timestamp {
+        fn of<T: Stored>(table: &Table<T>) -> Option<Timestamp> {
+            table.iter().filter_map(|object| object.meta().updated_at).max()
+        }
+        let all = [
+            of(&self.nodes),
+            of(&self.services),
+            of(&self.networks),
+            of(&self.tasks),
+            of(&self.clusters),
+            of(&self.secrets),
+            of(&self.resources),
+            of(&self.extensions),
+            of(&self.configs),
+            of(&self.volumes),
+        ];
+        all.into_iter().flatten().max().unwrap_or_default()
     }
 
     /// The version and times that the book has for the object with this one's id.

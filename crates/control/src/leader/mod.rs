@@ -36,7 +36,7 @@ pub use update::is_up_to_date;
 use std::collections::VecDeque;
 
 use model::limits::REQUESTS_WAITING_MAX;
-use model::{Chance, Cx, Machine, NodeId, Refusal, RefusalKind, Timestamp};
+use model::{Chance, Cx, Duration, Machine, NodeId, Refusal, RefusalKind, Timestamp};
 use store::{Change, Draft, State};
 
 use certify::Certifier;
@@ -50,6 +50,9 @@ use succession::Succession;
 #[derive(Debug)]
 pub struct Leader {
     state: State,
+    /// By how much the book is ahead of this manager's clock. Time never goes back in the book: what an earlier
+    /// leader has stamped with a clock that was ahead would be due much too late.
+    ahead: Duration,
     chance: Chance,
     waiting: VecDeque<(Ticket, Request)>,
     flight: Option<Flight>,
@@ -73,6 +76,7 @@ impl Machine for Leader {
     type Output = Output;
 
     fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let now = now + self.ahead;
         let mut wishes = Vec::new();
         match input {
             Input::Ask(ticket, request) => wishes.extend(self.ask(ticket, request)),
@@ -103,15 +107,18 @@ impl Machine for Leader {
         ];
         // While a proposal is in flight nothing can be drafted: its commit will look at the clock.
         let drafts = drafts.into_iter().filter(|_| self.flight.is_none());
-        outside.into_iter().chain(drafts).flatten().min()
+        outside.into_iter().chain(drafts).flatten().min().map(|at| at - self.ahead)
     }
 }
 
 impl Leader {
     /// A leader over this book, on the node `me`. It must be handed [`Input::Wake`] to begin.
     pub fn new(state: &State, me: NodeId, chance: Chance, now: Timestamp) -> Self {
+        let ahead = state.newest().since(now);
+        let now = now + ahead;
         Self {
             state: state.clone(),
+            ahead,
             chance,
             waiting: VecDeque::new(),
             flight: None,

@@ -127,6 +127,19 @@ fn create(name: &str, replicas: u64) -> Request {
 }
 
 #[test]
+fn a_leader_whose_clock_is_behind_the_book_waits_no_longer_than_it_must() {
+    let mut stage = Stage::new();
+    let behind = stage.now - Duration::from_secs(3_600);
+    let mut leader = Leader::new(&stage.book, node_id(1), Chance::from_number(8), behind);
+    let outputs = leader.handle(behind, Input::Wake);
+    let Some(Output::Propose(changes)) = outputs.into_iter().next() else { panic!("nodes become unknown") };
+    assert!(changes.iter().all(|change| change.object().meta().updated_at >= Some(stage.now)));
+    stage.book.apply(stage.book.index + 1, &changes);
+    leader.handle(behind, Input::Committed(Box::new(stage.book.clone())));
+    assert_eq!(leader.wake_at(), Some(behind + Duration::from_secs(30)), "six periods of its own clock");
+}
+
+#[test]
 fn a_service_and_its_tasks_and_their_nodes_are_one_proposal() {
     let mut stage = Stage::new();
     stage.ask(1, create("web", 3));

@@ -16,6 +16,8 @@ const GRACE: u32 = 3;
 const UNKNOWN_GRACE: u32 = 6;
 /// Each period differs by at most this, so that nodes do not speak in chorus.
 const JITTER: Duration = Duration::from_millis(500);
+/// A leader that looks so much too late did not listen itself: its clock was set forward, or it was held up.
+const LATE: Duration = Duration::from_secs(1);
 /// After this time nobody hopes for the tasks of a node that is down.
 const ORPHAN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -83,6 +85,7 @@ impl Heartbeats {
             const MOVED: &str = r#"Node moved to "unknown" state due to leadership change in cluster"#;
             change_state(draft, id, NodeState::Unknown, MOVED);
         }
+        self.excuse_the_deaf(period(draft), now);
         let overdue = self.due.take_due(now);
         for id in &overdue {
             let unknown = draft.nodes.get(*id).is_some_and(|node| node.status.state == NodeState::Unknown);
@@ -98,6 +101,13 @@ impl Heartbeats {
             orphan_tasks(draft, id, now);
         }
         overdue
+    }
+
+    /// Gives all nodes more time if the leader looks so late that it may not have heard them.
+    fn excuse_the_deaf(&mut self, period: Duration, now: Timestamp) {
+        if let Some(first) = self.due.first().filter(|first| *first + LATE < now) {
+            self.due.put_off(now.since(first) + period);
+        }
     }
 }
 
@@ -148,6 +158,12 @@ impl Deadlines {
         if let Some(at) = self.of.remove(&node) {
             self.queue.remove(&(at, node));
         }
+    }
+
+    /// Moves every deadline so much further.
+    fn put_off(&mut self, by: Duration) {
+        self.of.values_mut().for_each(|at| *at = *at + by);
+        self.queue = self.of.iter().map(|(node, at)| (*at, *node)).collect();
     }
 
     fn first(&self) -> Option<Timestamp> {

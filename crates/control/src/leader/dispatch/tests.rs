@@ -187,6 +187,16 @@ fn a_node_that_is_not_heard_for_three_periods_is_down_and_must_come_anew() {
 }
 
 #[test]
+fn a_leader_whose_clock_leapt_blames_nobody() {
+    let mut bench = Bench::of(book(|draft| draft.create(node(1))));
+    bench.open(1);
+    bench.now = bench.now + Duration::from_secs(3_600);
+    bench.round();
+    assert_eq!(bench.node_is(1), (NodeState::Ready, ""));
+    assert_eq!(bench.dispatcher.wake_at(), Some(bench.now + Duration::from_secs(5)));
+}
+
+#[test]
 fn a_second_session_ends_the_first() {
     let mut bench = Bench::of(book(|draft| draft.create(node(1))));
     let (first, _) = bench.open(1);

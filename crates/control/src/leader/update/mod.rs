@@ -89,11 +89,15 @@ fn step(
     }
 }
 
-/// Says that an update begins, if there is something to renew.
+/// Says that an update begins, if there is something to renew, or an earlier one left something to be stopped.
 fn begin(draft: &mut Draft, service: &Arc<Service>) -> bool {
     let places = all_places(draft, service);
-    let old = places.iter().any(|(place, tasks)| is_old(draft, service, *place, tasks));
-    if old {
+    let is_unclean = |(place, tasks): (&Place, &Vec<Arc<Task>>)| {
+        may_be_renewed(draft, *place)
+            && counting(service, tasks).iter().any(|task| is_dirty(draft, service, task))
+    };
+    let begins = places.iter().any(is_unclean);
+    if begins {
         let status = UpdateStatus {
             state: UpdateState::Updating,
             started_at: Some(draft.now()),
@@ -102,7 +106,7 @@ fn begin(draft: &mut Draft, service: &Arc<Service>) -> bool {
         };
         draft.edit(service, |service| service.update_status = Some(status));
     }
-    old
+    begins
 }
 
 /// True if the place counts, and has nothing clean.
