@@ -42,7 +42,7 @@ fn run(word: &str) -> Result<()> {
         "tidy" => tidy::check(root()),
         "unit" => cargo(&["test", "--workspace", "--locked"]),
         "root" => root_tests(),
-        "storm" => cargo(&["run", "--locked", "-p", "skep-sim", "--", "--seeds", "2000"]),
+        "storm" => cargo(&["run", "--locked", "--release", "-p", "skep-sim", "--", "--seeds", "2000"]),
         "fuzz" => fuzz(),
         "alone" => alone(),
         "test" => ["fmt", "tidy", "pure", "lint", "unit", "root"].into_iter().try_for_each(step),

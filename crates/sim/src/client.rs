@@ -12,7 +12,7 @@ const SERVICES_MAX: u64 = 8;
 /// What the user types next.
 pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
     let name = format!("s{}", chance.below(SERVICES_MAX));
-    match swarm.book.services.named(&name).next() {
+    match swarm.book().services.named(&name).next() {
         None => format!("create {name} {}", wishes(swarm, chance)),
         Some(service) => match chance.below(12) {
             0..=1 => format!("remove {name}"),
@@ -33,8 +33,8 @@ pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
 }
 
 fn node_line(swarm: &Swarm, chance: &mut Chance) -> String {
-    let place = chance.below(swarm.nodes.len() as u64) as usize;
-    let name = &swarm.nodes[place].description.hostname;
+    let place = chance.below(swarm.machines.len() as u64) as usize;
+    let name = &swarm.machines[place].node.description.hostname;
     match chance.below(8) {
         0 => format!("drain {name}"),
         1 => format!("pause {name}"),
@@ -64,10 +64,10 @@ fn wishes(swarm: &Swarm, chance: &mut Chance) -> String {
     maybe(chance, 7, format!("restart-delay={}s", delay + 1));
     maybe(chance, 1, format!("restart-attempts={}", delay + 1));
     maybe(chance, 1, "restart-condition=on-failure".to_owned());
-    if swarm.book.networks.named("back").next().is_some() {
+    if swarm.book().networks.named("back").next().is_some() {
         maybe(chance, 3, "network=back".to_owned());
     }
-    if swarm.book.secrets.named("word").next().is_some() {
+    if swarm.book().secrets.named("word").next().is_some() {
         maybe(chance, 3, "secret=word".to_owned());
     }
     if !job {

@@ -3,12 +3,14 @@
 //! In: a line of a script, or of a storm. Out: the swarm, to which it was done, and what is to be shown.
 
 use control::leader::{Request, Rollback, Rotation};
-use model::node::Availability;
+use model::node::{Availability, NodeRole};
 use model::{
     ClusterSpec, Network, NetworkSpec, NodeSpec, SecretSpec, Service, ServiceMode, ServiceSpec, Task,
     TaskState,
 };
+use raft::Lead;
 
+use crate::network::Weather;
 use crate::story::{node_name, task_name, without_ids};
 use crate::swarm::{Broken, NodeNumber, Swarm};
 use crate::wish::{change, duration, plain};
@@ -35,11 +37,8 @@ pub fn run(swarm: &mut Swarm, line: &str) -> Result<Vec<String>, CommandError> {
             swarm.run(time)?;
             Ok(Vec::new())
         }
-        "depose" => {
-            swarm.depose()?;
-            Ok(Vec::new())
-        }
         "tasks" => Ok(tasks(swarm)),
+        "managers" => Ok(managers(swarm)),
         "services" => Ok(services(swarm)),
         _ if disturb(swarm, verb, rest).is_some() => Ok(Vec::new()),
         _ => {
@@ -51,14 +50,26 @@ pub fn run(swarm: &mut Swarm, line: &str) -> Result<Vec<String>, CommandError> {
     }
 }
 
-/// What an enemy does to machines; nothing if the line is no such thing.
+/// What an enemy does to machines and ways; nothing if the line is no such thing.
 fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
     let node = |swarm: &Swarm| rest.first().and_then(|name| swarm.number(name));
+    let other = |swarm: &Swarm| rest.get(1).and_then(|name| swarm.number(name));
     match verb {
+        "depose" => swarm.leader().map(|leader| {
+            swarm.crash_manager(leader);
+            swarm.start_manager(leader);
+        }),
+        "hand" => node(swarm).zip(swarm.leader()).map(|(to, leader)| swarm.hand_over(leader, to)),
+        "fill" => node(swarm).map(|node| swarm.fill_disk(node, true)),
+        "empty" => node(swarm).map(|node| swarm.fill_disk(node, false)),
+        "leap" => node(swarm)
+            .zip(rest.get(1).and_then(|word| duration(word)))
+            .map(|(node, by)| swarm.leap(node, by)),
+        "cut-way" => node(swarm).zip(other(swarm)).map(|(from, to)| swarm.network.cut_way(from, to)),
         "crash" => node(swarm).map(|node| swarm.crash_machine(node)),
         "stop" => node(swarm).map(|node| swarm.crash_daemon(node)),
         "start" => node(swarm).map(|node| {
-            if !swarm.node(node).is_up {
+            if !swarm.machine(node).node.is_up {
                 swarm.boot(node);
             }
         }),
@@ -69,6 +80,12 @@ fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
             swarm.crash_container(node, task);
             Some(())
         }
+        "weather" => {
+            let [loss, echo, delay] = rest else { return None };
+            let delay = duration(delay)?;
+            swarm.network.weather = Weather { loss: loss.parse().ok()?, echo: echo.parse().ok()?, delay };
+            Some(())
+        }
         _ => None,
     }
 }
@@ -76,15 +93,15 @@ fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
 /// The running task of this name.
 fn running(swarm: &Swarm, name: &str) -> Option<(NodeNumber, model::TaskId)> {
     let runs = |task: &&std::sync::Arc<Task>| {
-        task.status.state == TaskState::Running && task_name(task, &swarm.book) == name
+        task.status.state == TaskState::Running && task_name(task, swarm.book()) == name
     };
-    let task = swarm.book.tasks.iter().find(runs)?;
-    let node = swarm.nodes.iter().position(|node| Some(node.id) == task.node_id)?;
-    Some((NodeNumber(node as u32), task.id))
+    let task = swarm.book().tasks.iter().find(runs)?;
+    let node = swarm.numbers().find(|number| Some(swarm.machine(*number).node.id) == task.node_id)?;
+    Some((node, task.id))
 }
 
 fn request(swarm: &Swarm, verb: &str, rest: &[&str]) -> Option<Request> {
-    let book = &swarm.book;
+    let book = swarm.book();
     let [name, rest @ ..] = rest else { return None };
     let service = |name: &str| book.services.named(name).next();
     match verb {
@@ -132,12 +149,14 @@ fn request(swarm: &Swarm, verb: &str, rest: &[&str]) -> Option<Request> {
 }
 
 fn node_request(swarm: &Swarm, verb: &str, name: &str, rest: &[&str]) -> Option<Request> {
-    let node = swarm.book.nodes.get(swarm.node(swarm.number(name)?).id)?;
+    let node = swarm.book().nodes.get(swarm.machine(swarm.number(name)?).node.id)?;
     let mut spec: NodeSpec = node.spec.clone();
     match verb {
         "drain" => spec.availability = Availability::Drain,
         "pause" => spec.availability = Availability::Pause,
         "activate" => spec.availability = Availability::Active,
+        "promote" => spec.desired_role = NodeRole::Manager,
+        "demote" => spec.desired_role = NodeRole::Worker,
         "label" => {
             for word in rest {
                 let (key, value) = word.split_once('=')?;
@@ -158,12 +177,12 @@ fn update(service: &Service, spec: ServiceSpec, rollback: Rollback) -> Request {
 /// All tasks, as a table.
 fn tasks(swarm: &Swarm) -> Vec<String> {
     let mut lines: Vec<String> = swarm
-        .book
+        .book()
         .tasks
         .iter()
         .map(|task| {
-            let name = task_name(task, &swarm.book);
-            let node = task.node_id.map(|node| node_name(node, &swarm.book)).unwrap_or_default();
+            let name = task_name(task, swarm.book());
+            let node = task.node_id.map(|node| node_name(node, swarm.book())).unwrap_or_default();
             let err = &task.status.err;
             let line =
                 format!("{name:<10} {:<9} wished {:<9} {node} {err}", task.status.state, task.desired_state);
@@ -174,19 +193,37 @@ fn tasks(swarm: &Swarm) -> Vec<String> {
     lines
 }
 
+/// All managers, with what each knows of who leads.
+fn managers(swarm: &Swarm) -> Vec<String> {
+    let name = |id| swarm.homes.get(&id).map_or("?", |home| swarm.truth.name(*home));
+    let line = |number: NodeNumber| {
+        let machine = swarm.machine(number);
+        let manager = machine.manager.as_ref()?;
+        let lead = match manager.lead {
+            Lead::Nobody { .. } => "knows no leader".to_owned(),
+            Lead::Other { leader, .. } => format!("follows {}", name(leader)),
+            Lead::Elected { .. } => "is elected".to_owned(),
+            Lead::Established { .. } => "leads".to_owned(),
+        };
+        let members: Vec<&str> = manager.members.present.values().map(|it| swarm.truth.name(*it)).collect();
+        Some(format!("{} {lead}, of {}", swarm.truth.name(number), members.join(" ")))
+    };
+    swarm.numbers().filter_map(line).collect()
+}
+
 /// All services, with how many of their tasks run, their ports and addresses.
 fn services(swarm: &Swarm) -> Vec<String> {
     let line = |service: &std::sync::Arc<Service>| {
         let name = &service.spec.annotations.name;
         let runs = |task: &&std::sync::Arc<Task>| task.status.state == TaskState::Running;
-        let running = swarm.book.tasks_of(service.id).filter(runs).count();
+        let running = swarm.book().tasks_of(service.id).filter(runs).count();
         let endpoint = service.endpoint.clone().unwrap_or_default();
         let ports = endpoint.ports.iter().map(|port| format!(":{}", port.published_port));
         let ips = endpoint.virtual_ips.iter().map(|ip| ip.addr.clone());
         let all: Vec<String> = ips.chain(ports).collect();
         format!("{name:<6} {running} running {}", all.join(" ")).trim_end().to_owned()
     };
-    let mut lines: Vec<String> = swarm.book.services.iter().map(line).collect();
+    let mut lines: Vec<String> = swarm.book().services.iter().map(line).collect();
     lines.sort();
     lines
 }

@@ -1,6 +1,7 @@
 //! A random enemy.
 //!
-//! In: the swarm, chance. Out: a line that says what goes wrong next, or is made good.
+//! In: the swarm, chance. Out: a line that says what goes wrong next, or is made good. It leaves to the managers what
+//! a swarm needs to go on at all: never so many of them are down that what they know could be lost for good.
 
 use model::{Chance, TaskState};
 
@@ -9,31 +10,80 @@ use crate::swarm::Swarm;
 
 /// What the enemy does next.
 pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
-    let place = chance.below(swarm.nodes.len() as u64) as usize;
-    let name = &swarm.nodes[place].description.hostname;
-    match chance.below(12) {
+    if swarm.is_group() && chance.one_in(1, 2) { group_line(swarm, chance) } else { node_line(swarm, chance) }
+}
+
+/// What happens to any machine.
+fn node_line(swarm: &Swarm, chance: &mut Chance) -> String {
+    let name = any(swarm, chance);
+    match chance.below(13) {
         0 => format!("crash {name}"),
         1 => format!("stop {name}"),
         2..=4 => format!("start {name}"),
         5 => format!("cut {name}"),
         6..=8 => format!("heal {name}"),
         9 if chance.one_in(1, 2) => "depose".to_owned(),
-        _ => {
-            let running = swarm.book.tasks.iter().filter(|task| task.status.state == TaskState::Running);
-            let running: Vec<_> = running.collect();
-            let chosen = running.get(chance.below(running.len() as u64) as usize);
-            chosen.map_or_else(
-                || format!("start {name}"),
-                |task| format!("kill {}", task_name(task, &swarm.book)),
-            )
-        }
+        10 => format!("leap {name} {}s", chance.below(LEAP_MAX)),
+        _ => kill(swarm, chance).unwrap_or_else(|| format!("start {name}")),
     }
+}
+
+/// What happens to managers.
+fn group_line(swarm: &Swarm, chance: &mut Chance) -> String {
+    let (name, other) = (manager(swarm, chance), manager(swarm, chance));
+    let leader = swarm.leader().map_or_else(|| name.clone(), |leader| swarm.truth.name(leader).to_owned());
+    match chance.below(24) {
+        0 => format!("crash {leader}"),
+        1 => format!("cut {leader}"),
+        2 => format!("stop {name}"),
+        3 => format!("crash {name}"),
+        4 | 5 => format!("cut-way {name} {other}"),
+        6 => format!("cut-way {leader} {name}"),
+        7 => format!("cut-way {name} {leader}"),
+        8 => format!("fill {name}"),
+        9 | 10 => format!("hand {name}"),
+        11 => "depose".to_owned(),
+        12 => format!("promote {}", any(swarm, chance)),
+        13 => format!("demote {name}"),
+        14 => format!("leap {leader} {}s", chance.below(LEAP_MAX)),
+        15 => format!("weather {} {} {}ms", chance.below(200), chance.below(100), chance.below(300)),
+        16 => "weather 0 0 0ms".to_owned(),
+        17 => format!("empty {name}"),
+        18..=20 => format!("start {name}"),
+        _ => format!("heal {name}"),
+    }
+}
+
+fn kill(swarm: &Swarm, chance: &mut Chance) -> Option<String> {
+    let running = swarm.book().tasks.iter().filter(|task| task.status.state == TaskState::Running);
+    let running: Vec<_> = running.collect();
+    let chosen = running.get(chance.below(running.len() as u64) as usize)?;
+    Some(format!("kill {}", task_name(chosen, swarm.book())))
+}
+
+fn any(swarm: &Swarm, chance: &mut Chance) -> String {
+    let place = chance.below(swarm.machines.len() as u64) as usize;
+    swarm.machines[place].node.description.hostname.clone()
+}
+
+/// One of those that have a manager, running or not.
+fn manager(swarm: &Swarm, chance: &mut Chance) -> String {
+    let all: Vec<&str> = swarm
+        .numbers()
+        .filter(|number| swarm.machine(*number).disk.is_some())
+        .map(|number| swarm.truth.name(number))
+        .collect();
+    all[chance.below(all.len() as u64) as usize].to_owned()
 }
 
 /// Everything that makes good what the enemy did.
 pub fn amends(swarm: &Swarm) -> Vec<String> {
-    let names = swarm.nodes.iter().map(|node| &node.description.hostname);
-    names
-        .flat_map(|name| [format!("heal {name}"), format!("start {name}"), format!("activate {name}")])
-        .collect()
+    let names = swarm.machines.iter().map(|machine| &machine.node.description.hostname);
+    let lines = names.flat_map(|name| {
+        [format!("heal {name}"), format!("empty {name}"), format!("start {name}"), format!("activate {name}")]
+    });
+    std::iter::once("weather 0 0 0ms".to_owned()).chain(lines).collect()
 }
+
+/// By so many seconds a clock is set forward at most.
+const LEAP_MAX: u64 = 4_000;

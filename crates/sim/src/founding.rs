@@ -1,6 +1,7 @@
-//! The book with which a pretended swarm begins: a cluster, its nodes, the network of the routing mesh.
+//! What a pretended swarm begins with: the log of its founder. In it are a cluster, its nodes, the network of the
+//! routing mesh.
 
-use model::cluster::{DEFAULT_CLUSTER, RootCa};
+use model::cluster::{DEFAULT_CLUSTER, RaftConfig, RootCa};
 use model::node::{
     Availability, Certificate, EngineDescription, ManagerStatus, Membership, NodeDescription, NodeRole,
     NodeStatus, PluginDescription, Reachability,
@@ -10,38 +11,60 @@ use model::{
     Annotations, Chance, Cluster, ClusterId, ClusterSpec, Duration, Meta, Network, NetworkId, NetworkSpec,
     Node, NodeId, NodeSpec, Timestamp,
 };
+use raft::{Entry, HardState, Payload, ReplicaId, Stored};
 use store::{Draft, State};
 
-use crate::node::SimNode;
-use crate::swarm::NodeNumber;
+use crate::archive::{Archive, context};
+use crate::node::{SimNode, address};
+use crate::swarm::{NodeNumber, Plan};
+
+/// The founder's replica.
+pub const FIRST: ReplicaId = 1;
+
+/// What a swarm begins with.
+#[derive(Debug)]
+pub struct Founded {
+    /// The founder's log.
+    pub stored: Stored,
+    /// What its bytes stand for.
+    pub archive: Archive,
+    /// The machines.
+    pub nodes: Vec<SimNode>,
+}
 
 /// When every story begins.
 pub fn beginning() -> Timestamp {
     Timestamp::EPOCH + Duration::from_secs(1_000_000)
 }
 
-/// The book, and a machine for each name; the first is the manager.
-pub fn found(names: &[String], chance: &mut Chance) -> (State, Vec<SimNode>) {
-    let state = State { index: 1, ..State::default() };
-    let mut draft = Draft::of(&state, beginning());
-    draft.create(cluster(ClusterId::random(chance)));
+/// The founder's log, and a machine for each name; the first founds the swarm.
+pub fn found(plan: &Plan, chance: &mut Chance) -> Founded {
+    let mut draft = Draft::of(&State { index: 1, ..State::default() }, beginning());
+    draft.create(cluster(ClusterId::random(chance), plan));
     draft.create(mesh(NetworkId::random(chance)));
-    let mut machines = Vec::new();
-    let mut ids: Vec<NodeId> = names.iter().map(|_| NodeId::random(chance)).collect();
+    let mut nodes = Vec::new();
+    let mut ids: Vec<NodeId> = plan.names.iter().map(|_| NodeId::random(chance)).collect();
     ids.sort_unstable(); // Ties are broken by id: so the first names come first, which is easier to follow.
-    for (place, (name, id)) in names.iter().zip(ids).enumerate() {
-        draft.create(node(id, place));
-        machines.push(SimNode::new(NodeNumber(place as u32), id, description(name)));
+    for (number, (name, id)) in (0..).map(NodeNumber).zip(plan.names.iter().zip(ids)) {
+        draft.create(node(id, number));
+        nodes.push(SimNode::new(number, id, description(name), vec![NodeNumber(0)]));
     }
-    let mut state = State { index: 1, ..State::default() };
-    let changes = draft.into_changes();
-    state.apply(2, &changes);
-    (state, machines)
+    let mut archive = Archive::default();
+    let payload = Payload::Data(archive.keep(draft.into_changes()));
+    let mut stored = Stored::founding(FIRST, context(NodeNumber(0)));
+    stored.entries.push(Entry { term: 1, index: 2, payload });
+    stored.hard_state = HardState { commit: 2, ..stored.hard_state };
+    Founded { stored, archive, nodes }
 }
 
-fn cluster(id: ClusterId) -> Cluster {
+fn cluster(id: ClusterId, plan: &Plan) -> Cluster {
     let spec = ClusterSpec {
         annotations: Annotations { name: DEFAULT_CLUSTER.to_owned(), ..Annotations::default() },
+        raft: RaftConfig {
+            snapshot_interval: plan.snapshot_interval,
+            log_entries_for_slow_followers: plan.snapshot_interval / 4,
+            ..RaftConfig::default()
+        },
         task_history_retention_limit: model::limits::TASK_HISTORY_DEFAULT,
         ..ClusterSpec::default()
     };
@@ -74,12 +97,12 @@ fn mesh(id: NetworkId) -> Network {
     }
 }
 
-fn node(id: NodeId, place: usize) -> Node {
-    let leads = place == 0;
+fn node(id: NodeId, number: NodeNumber) -> Node {
+    let leads = number == NodeNumber(0);
     let role = if leads { NodeRole::Manager } else { NodeRole::Worker };
     let status = ManagerStatus {
-        raft_id: 1,
-        addr: "10.99.0.0:2377".to_owned(),
+        raft_id: FIRST,
+        addr: format!("{}:2377", address(number)),
         leader: true,
         reachability: Reachability::Reachable,
     };

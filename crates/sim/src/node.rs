@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use control::leader::{Answer, Assignment, AssignmentChange, Assignments, SessionEvent, Tell, Ticket};
+use control::leader::{
+    Answer, Assignment, AssignmentChange, Assignments, SessionEvent, SessionMessage, Tell, Ticket,
+};
 use control::worker::{Done, Failure, Input, Output, Step, Worker};
-use model::node::NodeDescription;
+use model::node::{NodeDescription, NodeRole};
 use model::{
     Chance, Duration, Machine, NodeId, Refusal, SecretId, SessionId, Task, TaskId, TaskStatus, Timestamp,
 };
@@ -22,12 +24,14 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// What comes from the leader.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Heard {
     /// An answer.
     Answered(Ticket, Result<Answer, Refusal>),
     /// A word in a session.
     Told(SessionId, Tell),
+    /// A session's conversation broke: something in it was lost, or the manager fell.
+    Broken(SessionId),
 }
 
 /// What a machine awaits of itself.
@@ -35,7 +39,7 @@ pub enum Heard {
 pub enum Awaited {
     /// Its daemon starts.
     Boot,
-    /// It calls the leader.
+    /// It calls a manager.
     Call,
     /// It says that it is alive.
     Beat(SessionId),
@@ -50,10 +54,12 @@ pub enum Awaited {
 /// What a machine wants of the world.
 #[derive(Debug)]
 pub enum Effect {
-    /// Say this to the leader.
-    Say(SessionEvent),
+    /// Say this to the leader, by way of this manager.
+    Say(NodeNumber, SessionEvent),
     /// Await this.
     Await(Timestamp, Awaited),
+    /// It was told what it is in the swarm.
+    Appointed(NodeRole),
 }
 
 /// One simulated machine.
@@ -69,9 +75,13 @@ pub struct SimNode {
     pub life: u64,
     /// Its containers.
     pub containers: Containers,
+    /// Whether a manager runs here, whose door is the nearest.
+    pub is_manager: bool,
     number: NodeNumber,
     worker: Worker,
     memory: BTreeMap<TaskId, Arc<Task>>,
+    /// The managers it was last told of.
+    managers: Vec<NodeNumber>,
     secrets: BTreeMap<SecretId, ()>,
     steps: BTreeMap<TaskId, (u64, Step)>,
     counter: u64,
@@ -82,12 +92,16 @@ pub struct SimNode {
 /// Its conversation with the leader.
 #[derive(Debug, Default)]
 struct Talk {
+    /// The manager it speaks with.
+    via: Option<NodeNumber>,
     session: Option<SessionId>,
     is_open: bool,
     applied: u64,
     awaiting: BTreeMap<Ticket, Question>,
     reports: BTreeMap<TaskId, TaskStatus>,
     failures: u32,
+    /// It will call again after a pause.
+    will_call: bool,
 }
 
 #[derive(Debug)]
@@ -98,17 +112,24 @@ enum Question {
 }
 
 impl SimNode {
-    /// A machine that has never run.
-    pub fn new(number: NodeNumber, id: NodeId, description: NodeDescription) -> Self {
+    /// A machine that has never run, and knows these managers.
+    pub fn new(
+        number: NodeNumber,
+        id: NodeId,
+        description: NodeDescription,
+        managers: Vec<NodeNumber>,
+    ) -> Self {
         Self {
             id,
             description,
             is_up: false,
             life: 0,
             containers: Containers::default(),
+            is_manager: false,
             number,
             worker: Worker::new(),
             memory: BTreeMap::new(),
+            managers,
             secrets: BTreeMap::new(),
             steps: BTreeMap::new(),
             counter: 0,
@@ -128,9 +149,32 @@ impl SimNode {
         self.talk = Talk::default();
     }
 
-    /// The session it speaks in, if any.
-    pub fn session(&self) -> Option<SessionId> {
-        self.talk.session
+    /// Its last words, if it speaks with somebody.
+    pub fn farewell(&self) -> Option<Effect> {
+        self.talk
+            .session
+            .zip(self.talk.via)
+            .map(|(session, via)| Effect::Say(via, SessionEvent::Closed { session }))
+    }
+
+    /// Its place among the machines.
+    pub fn number(&self) -> NodeNumber {
+        self.number
+    }
+
+    /// The session in which it speaks, if it does.
+    pub fn call(&self) -> Option<SessionId> {
+        self.talk.session.filter(|_| self.talk.is_open)
+    }
+
+    /// The session in which it speaks by way of this manager, if it does.
+    pub fn call_by(&self, manager: NodeNumber) -> Option<SessionId> {
+        self.call().filter(|_| self.talk.via == Some(manager))
+    }
+
+    /// A manager that it knows.
+    pub fn any_manager(&self, chance: &mut Chance) -> NodeNumber {
+        self.managers[chance.below(self.managers.len() as u64) as usize]
     }
 
     /// The secrets it holds.
@@ -159,10 +203,11 @@ impl SimNode {
                 self.is_up = true;
                 let remembered = self.memory.values().cloned().collect();
                 let mut effects = self.work(now, Input::Remembered(remembered), chance);
+                self.talk.will_call = true;
                 effects.push(Effect::Await(now, Awaited::Call));
                 effects
             }
-            Awaited::Call => self.call(now),
+            Awaited::Call => self.call_up(now, chance),
             Awaited::Beat(session) if self.talk.is_open && self.talk.session == Some(session) => {
                 self.beat(now, session)
             }
@@ -190,16 +235,29 @@ impl SimNode {
                 Some(question) => self.answered(now, question, answer, chance),
                 None => Vec::new(),
             },
+            Heard::Broken(session) if self.talk.is_open && self.talk.session == Some(session) => {
+                self.hang_up(now, chance)
+            }
             Heard::Told(session, tell) if self.talk.session == Some(session) => match tell {
-                Tell::Session(_) => Vec::new(),
+                Tell::Session(message) => self.learn(&message),
                 Tell::Assignments(assignments) => self.assigned(now, session, assignments, chance),
                 Tell::End(_) => {
                     self.talk.session = None;
                     self.hang_up(now, chance)
                 }
             },
-            Heard::Told(..) => Vec::new(),
+            Heard::Told(..) | Heard::Broken(_) => Vec::new(),
         }
+    }
+
+    /// Takes in who the managers are, and what it is itself.
+    fn learn(&mut self, message: &SessionMessage) -> Vec<Effect> {
+        let managers: Vec<NodeNumber> =
+            message.managers.iter().filter_map(|peer| number_at(&peer.addr)).collect();
+        if !managers.is_empty() {
+            self.managers = managers;
+        }
+        vec![Effect::Appointed(message.node.role)]
     }
 
     fn answered(
@@ -211,9 +269,9 @@ impl SimNode {
     ) -> Vec<Effect> {
         match (question, answer) {
             (Question::Open, Ok(Answer::Session(session))) => {
-                let Talk { reports, .. } = std::mem::take(&mut self.talk);
-                self.talk = Talk { session: Some(session), is_open: true, reports, ..Talk::default() };
-                let mut effects = vec![Effect::Say(SessionEvent::Listen { session })];
+                let Talk { via, reports, .. } = std::mem::take(&mut self.talk);
+                self.talk = Talk { via, session: Some(session), is_open: true, reports, ..Talk::default() };
+                let mut effects = vec![self.say(SessionEvent::Listen { session })];
                 effects.extend(self.beat(now, session));
                 effects.extend(self.work(now, Input::Reconnected, chance));
                 effects
@@ -240,23 +298,31 @@ impl SimNode {
         }
     }
 
-    fn call(&mut self, now: Timestamp) -> Vec<Effect> {
+    /// Opens a conversation with a manager: mostly its own, if it has one.
+    fn call_up(&mut self, now: Timestamp, chance: &mut Chance) -> Vec<Effect> {
+        self.talk.will_call = false;
+        let is_near = self.is_manager && chance.one_in(3, 4);
+        self.talk.via = Some(if is_near { self.number } else { self.any_manager(chance) });
         let ticket = self.ticket();
         self.talk.awaiting.insert(ticket, Question::Open);
         let open = SessionEvent::Open {
             ticket,
             description: Box::new(self.description.clone()),
             session: self.talk.session,
-            addr: format!("10.99.0.{}", self.number.0),
+            addr: address(self.number),
         };
-        vec![Effect::Say(open), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+        vec![self.say(open), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
     }
 
     fn beat(&mut self, now: Timestamp, session: SessionId) -> Vec<Effect> {
         let ticket = self.ticket();
         self.talk.awaiting.insert(ticket, Question::Beat);
         let beat = SessionEvent::Heartbeat { ticket, session };
-        vec![Effect::Say(beat), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+        vec![self.say(beat), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+    }
+
+    fn say(&self, event: SessionEvent) -> Effect {
+        Effect::Say(self.talk.via.expect("who speaks has called somebody"), event)
     }
 
     /// The conversation broke: what was not answered is said again in the next one, after a pause.
@@ -268,6 +334,9 @@ impl SimNode {
                     self.talk.reports.entry(task).or_insert(status);
                 }
             }
+        }
+        if std::mem::replace(&mut self.talk.will_call, true) {
+            return Vec::new();
         }
         self.talk.failures = (self.talk.failures + 1).min(8);
         let longest = (Duration::from_millis(100) * 2_u32.pow(self.talk.failures)).min(PAUSE_MAX);
@@ -284,7 +353,7 @@ impl SimNode {
     ) -> Vec<Effect> {
         let Assignments { complete, applies_to, results_in, changes } = assignments;
         if !complete && applies_to != self.talk.applied {
-            return vec![Effect::Say(SessionEvent::Listen { session })];
+            return vec![self.say(SessionEvent::Listen { session })];
         }
         self.talk.applied = results_in;
         if complete {
@@ -371,7 +440,7 @@ impl SimNode {
         let updates = told.iter().map(|(task, status)| (*task, status.clone())).collect();
         self.talk.awaiting.insert(ticket, Question::Report(told));
         let statuses = SessionEvent::Statuses { ticket, session, updates };
-        vec![Effect::Say(statuses), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
+        vec![self.say(statuses), Effect::Await(now + ANSWER_MAX, Awaited::Overdue(ticket))]
     }
 
     /// A ticket that names this machine in its upper half.
@@ -379,4 +448,16 @@ impl SimNode {
         self.counter += 1;
         Ticket((u64::from(self.number.0) + 1) << 32 | (self.counter & 0xffff_ffff))
     }
+}
+
+/// The address of a machine.
+pub fn address(number: NodeNumber) -> String {
+    format!("10.99.{}.{}", number.0 / 256, number.0 % 256)
+}
+
+/// The machine whose manager has this address, with port.
+fn number_at(addr: &str) -> Option<NodeNumber> {
+    let mut parts = addr.strip_prefix("10.99.")?.split(['.', ':']).map(str::parse::<u32>);
+    let (high, low) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    Some(NodeNumber(high * 256 + low))
 }

@@ -2,13 +2,13 @@
 //!
 //! A script is a list of blocks, divided by empty lines. A block holds lines to be done, a line `----`, and what
 //! happened: refusals and tables at once, everything else with the time since the block began. A `#` begins a
-//! remark. The first line is `nodes` and their names; a block lasts thirty seconds unless it says `after` how
+//! remark. The first line is `nodes` and their names; it may go on with `managers=3`. A block lasts thirty seconds unless it says `after` how
 //! long, or shows something at once.
 
 use model::Duration;
 
 use crate::command;
-use crate::swarm::Swarm;
+use crate::swarm::{Plan, Swarm};
 
 /// How long a block lasts that does not say.
 const BLOCK: Duration = Duration::from_secs(30);
@@ -29,10 +29,16 @@ fn play_block(swarm: &mut Option<Swarm>, block: &str) -> Result<String, String> 
     if swarm.is_none() {
         let first = lines.by_ref().find(|line| !line.is_empty()).unwrap_or_default();
         let names = first.strip_prefix("nodes ").ok_or("a script begins with its nodes")?;
-        let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
-        let mut new = Swarm::of(&names, 1);
-        new.run(Duration::from_secs(1)).map_err(|broken| broken.to_string())?;
-        new.story.news(new.now());
+        let (counts, names): (Vec<&str>, _) = names.split_whitespace().partition(|word| word.contains('='));
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let mut plan = Plan::of(&names, 1);
+        for count in counts {
+            let managers = count.strip_prefix("managers=").and_then(|count| count.parse().ok());
+            plan.managers = managers.ok_or("how many managers?")?;
+        }
+        let mut new = Swarm::begin(plan);
+        new.run(Duration::from_secs(1)).and_then(|()| new.gather()).map_err(|broken| broken.to_string())?;
+        new.truth.story.news(new.now());
         *swarm = Some(new);
     }
     let swarm = swarm.as_mut().ok_or("a script has nodes")?;
@@ -46,7 +52,7 @@ fn play_block(swarm: &mut Option<Swarm>, block: &str) -> Result<String, String> 
     if !says_time && shown.is_empty() {
         swarm.run(BLOCK).map_err(|broken| broken.to_string())?;
     }
-    shown.extend(swarm.story.news(begin));
+    shown.extend(swarm.truth.story.news(begin));
     let mut text = done.join("\n");
     if !shown.is_empty() || block.contains(RULE) {
         text = format!("{text}\n{RULE}\n{}", shown.join("\n"));

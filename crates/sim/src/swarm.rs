@@ -1,40 +1,32 @@
-//! The pretended swarm: one leader with a pretended log, and the nodes.
+//! The pretended swarm: machines, the ways between them, and what is true everywhere.
 //!
-//! In: requests and faults. Out: the book, and the story of what happened. The log commits each proposal after a
-//! latency; the leader may lose its memory at any time and is then made anew from the book. After each commit
-//! all checks are made.
+//! In: requests and faults. Out: what is committed, and the story of what happened. Time passes from one event to
+//! the next; after each of them every promise is looked at that it may have broken.
 
 use std::collections::BTreeMap;
 
-use control::leader::{Answer, Input, Leader, Output, Request, SessionEvent, Ticket};
-use model::{Chance, Duration, Machine, Refusal, TaskId, Timestamp};
-use store::{Change, State};
+use control::leader::{Answer, Request, Ticket};
+use model::node::NodeRole;
+use model::{Chance, Duration, NodeId, Refusal, TaskId, Timestamp};
+use raft::{Config, Lead, ReplicaId, Stored};
+use store::State;
 
-use crate::checks;
+use crate::archive::Archive;
+use crate::clerk::{Clerks, Due};
+use crate::clock::Clock;
+use crate::command;
+use crate::disk::Disk;
 use crate::founding;
-use crate::network::{Direction, Network};
+use crate::mail::{Asker, Mail, Question, Reply, Route, not_now};
+use crate::manager::{Ground, Manager, Orderer, Told};
+use crate::network::Network;
 use crate::node::{Awaited, Effect, Heard, SimNode};
-use crate::story::Story;
+use crate::truth::Truth;
 use crate::world::Agenda;
 
-/// Which node, counted from 0, which is the manager.
+/// Which machine, counted from 0, which founds the swarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeNumber(pub u32);
-
-/// What happens.
-#[derive(Debug)]
-enum Event {
-    /// The leader hears something.
-    Leader(Box<Input>),
-    /// The leader wants to be woken now.
-    LeaderWakes,
-    /// The log has ordered what the leader of this term proposed.
-    Commit(u64),
-    /// A node hears something.
-    Heard(NodeNumber, Box<Heard>),
-    /// Something ends that a node awaited in this life.
-    Awaited(NodeNumber, u64, Box<Awaited>),
-}
 
 /// One broken promise, and where it broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,63 +40,142 @@ pub struct Broken {
     pub what: String,
 }
 
+/// How a swarm begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The name of each machine.
+    pub names: Vec<String>,
+    /// How many of them become managers.
+    pub managers: u32,
+    /// What chance begins with.
+    pub seed: u64,
+    /// How replicas behave; each gets its own number.
+    pub habits: Config,
+    /// Entries between two snapshots.
+    pub snapshot_interval: u64,
+    /// What a manager's replica is made of.
+    pub replica: MakeReplica,
+}
+
+/// Makes the replica of a machine, of what is on its disk.
+pub type MakeReplica = fn(NodeNumber, Config, &Stored, Chance, Timestamp) -> Box<Orderer>;
+
+impl Plan {
+    /// A swarm of one manager, on the first of these machines.
+    pub fn of(names: &[String], seed: u64) -> Self {
+        let replica: MakeReplica =
+            |_, config, stored, chance, now| Box::new(raft::Replica::new(config, stored, chance, now));
+        let habits = Config::quick(0);
+        Self { names: names.to_vec(), managers: 1, seed, habits, snapshot_interval: 10_000, replica }
+    }
+}
+
+/// One machine.
+#[derive(Debug)]
+pub struct Machine {
+    /// What runs tasks on it.
+    pub node: SimNode,
+    /// Its clock.
+    pub clock: Clock,
+    /// The disk of its manager, from when it joins until it was removed from the group.
+    pub disk: Option<Disk>,
+    /// Its manager, while that runs.
+    pub manager: Option<Manager>,
+    /// Counts the starts of its manager.
+    pub(crate) manager_life: u64,
+    /// When its manager is woken next.
+    pub(crate) wake: Option<Timestamp>,
+    /// What it was last told that it is.
+    pub(crate) role: NodeRole,
+    /// When the way to each other manager was last open, for those to which it is not.
+    pub(crate) lost: BTreeMap<NodeNumber, Timestamp>,
+}
+
+/// What happens.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Something arrives at a machine.
+    Arrives(NodeNumber, Box<Mail>),
+    /// Something ends that a node awaited in this life.
+    Awaited(NodeNumber, u64, Box<Awaited>),
+    /// A manager is told something in this life.
+    Manager(NodeNumber, u64, Box<Told>),
+    /// A manager wants to be woken in this life.
+    Wakes(NodeNumber, u64),
+    /// The first write ends that waits for a disk, in this life.
+    Writes(NodeNumber, u64),
+    /// A machine wants to be in the group of managers.
+    Joins(NodeNumber),
+    /// A clerk's time has come.
+    Clerk(Due),
+}
+
 /// The pretended swarm.
 #[derive(Debug)]
 pub struct Swarm {
-    /// The book, as committed.
-    pub book: State,
-    /// The nodes.
-    pub nodes: Vec<SimNode>,
+    /// The machines.
+    pub machines: Vec<Machine>,
     /// The ways between them.
     pub network: Network,
     /// Chance, for everything.
     pub chance: Chance,
-    /// What happened.
-    pub story: Story,
-    agenda: Agenda<Event>,
-    leader: Leader,
-    /// Counts the leaders.
-    term: u64,
-    in_flight: Option<Vec<Change>>,
-    tickets: u64,
+    /// What is true everywhere.
+    pub truth: Truth,
+    /// Those who write down what they asked and were answered.
+    pub clerks: Clerks,
+    pub(crate) plan: Plan,
+    pub(crate) archive: Archive,
+    pub(crate) agenda: Agenda<Event>,
+    pub(crate) ids: Vec<NodeId>,
+    /// On which machine each replica lives.
+    pub(crate) homes: BTreeMap<ReplicaId, NodeNumber>,
     answers: BTreeMap<Ticket, Result<Answer, Refusal>>,
-    wake: Option<Timestamp>,
+    tickets: u64,
 }
 
-/// The longest the log takes to commit, less a little.
-const COMMIT_SPREAD: Duration = Duration::from_millis(10);
-
-/// With more tasks than this, caches are compared with their twins less often: it takes long.
-const TASKS_FEW: usize = 50;
 /// So many things may happen in one moment.
 const EVENTS_MAX: u32 = 20_000;
+/// After so long without an answer, nobody waits any more.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// After so long, if another leads meanwhile.
+const ANSWER_LOST: Duration = Duration::from_secs(3);
+/// So long a machine may take to become a manager, in good weather.
+const JOINED: Duration = Duration::from_secs(60);
+/// Who asks looks this often for the answer.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Swarm {
     /// A swarm whose daemons are about to start.
-    pub fn of(names: &[String], seed: u64) -> Self {
-        let mut chance = Chance::from_number(seed);
-        let (book, nodes) = founding::found(names, &mut chance);
+    pub fn begin(plan: Plan) -> Self {
+        let mut chance = Chance::from_number(plan.seed);
+        let founded = founding::found(&plan, &mut chance);
         let now = founding::beginning();
-        let leader = Leader::new(&book, nodes[0].id, Chance::from_number(chance.number()), now);
+        let truth = Truth::of(now, plan.names.clone());
+        let ids = founded.nodes.iter().map(|node| node.id).collect();
         let mut swarm = Self {
-            book,
-            nodes,
+            machines: founded.nodes.into_iter().map(Machine::new).collect(),
             network: Network::default(),
             chance,
-            story: Story::default(),
+            truth,
+            clerks: Clerks::default(),
+            archive: founded.archive,
             agenda: Agenda::at(now),
-            leader,
-            term: 0,
-            in_flight: None,
-            tickets: 0,
+            ids,
+            homes: BTreeMap::new(),
             answers: BTreeMap::new(),
-            wake: None,
+            tickets: 0,
+            plan,
         };
-        swarm.agenda.put(now, Event::Leader(Box::new(Input::Wake)));
-        for number in 0..swarm.nodes.len() as u32 {
-            swarm.boot(NodeNumber(number));
+        swarm.settle(NodeNumber(0), Disk::of(founding::FIRST, founded.stored));
+        for number in swarm.numbers() {
+            swarm.boot(number);
         }
         swarm
+    }
+
+    /// What is committed.
+    pub fn book(&self) -> &State {
+        &self.truth.book
     }
 
     /// What time it is.
@@ -112,15 +183,42 @@ impl Swarm {
         self.agenda.now()
     }
 
-    /// The node with this name.
-    pub fn number(&self, name: &str) -> Option<NodeNumber> {
-        let place = self.nodes.iter().position(|node| node.description.hostname == name)?;
-        Some(NodeNumber(place as u32))
+    /// Every machine.
+    pub fn numbers(&self) -> impl Iterator<Item = NodeNumber> + use<> {
+        (0..self.machines.len() as u32).map(NodeNumber)
     }
 
-    /// One node.
-    pub fn node(&self, number: NodeNumber) -> &SimNode {
-        &self.nodes[number.0 as usize]
+    /// The machine with this name.
+    pub fn number(&self, name: &str) -> Option<NodeNumber> {
+        self.numbers().find(|number| self.machine(*number).node.description.hostname == name)
+    }
+
+    /// One machine.
+    pub fn machine(&self, number: NodeNumber) -> &Machine {
+        &self.machines[number.0 as usize]
+    }
+
+    pub(crate) fn machine_mut(&mut self, number: NodeNumber) -> &mut Machine {
+        &mut self.machines[number.0 as usize]
+    }
+
+    /// The machine whose manager leads, as far as can be seen from above.
+    pub fn leader(&self) -> Option<NodeNumber> {
+        let leads = |number: &NodeNumber| match self.machine(*number).manager.as_ref()?.lead {
+            Lead::Established { term } => Some(term),
+            _ => None,
+        };
+        self.numbers().filter_map(|number| Some((leads(&number)?, number))).max().map(|(_, number)| number)
+    }
+
+    /// The machines whose managers run.
+    pub fn managers(&self) -> Vec<NodeNumber> {
+        self.numbers().filter(|number| self.machine(*number).manager.is_some()).collect()
+    }
+
+    /// True if there is, or is to be, more than one manager.
+    pub fn is_group(&self) -> bool {
+        self.plan.managers > 1
     }
 
     /// Lets everything happen that happens within this time.
@@ -130,214 +228,280 @@ impl Swarm {
         while let Some(event) = self.agenda.take_until(end) {
             events = if self.now() == moment { events + 1 } else { 0 };
             moment = self.now();
+            self.truth.now = moment;
             if events > EVENTS_MAX {
-                return Err(self.broken("time goes on", format!("{event:.200?} and no end")));
+                self.truth.broke("time goes on", format!("{event:.200?} and no end"));
             }
-            self.happens(event)?;
+            self.happens(event);
+            if let Some(broken) = &self.truth.broken {
+                return Err(broken.clone());
+            }
         }
         self.agenda.pass_until(end);
+        self.truth.now = end;
         Ok(())
     }
 
-    /// Asks the leader for something, and lets time pass until it answers.
+    /// Lets time pass until something holds; whether it does within this time.
+    pub fn run_until(&mut self, time: Duration, holds: impl Fn(&Self) -> bool) -> Result<bool, Broken> {
+        let end = self.now() + time;
+        while !holds(self) {
+            if self.now() >= end {
+                return Ok(false);
+            }
+            self.run(LOOK)?;
+        }
+        Ok(true)
+    }
+
+    /// Asks for something, and lets time pass until it is answered.
     pub fn ask(&mut self, request: Request) -> Result<Result<Answer, Refusal>, Broken> {
-        let ticket = self.ask_later(request);
-        for _ in 0..1000 {
-            self.run(Duration::from_millis(20))?;
+        let leads = self.leader();
+        let Some(asked) = leads.or_else(|| self.managers().first().copied()) else {
+            return Ok(Err(not_now("no manager is there")));
+        };
+        self.ask_by(asked, request)
+    }
+
+    /// Asks this manager for something, and lets time pass until it is answered.
+    pub fn ask_by(&mut self, asked: NodeNumber, request: Request) -> Result<Result<Answer, Refusal>, Broken> {
+        let reign = |swarm: &Self| swarm.leader().map(|leader| (leader, swarm.machine(leader).manager_life));
+        let begin = (self.now(), reign(self));
+        let ticket = self.ticket();
+        self.post_outside(asked, Question::Change(ticket, request));
+        loop {
+            self.run(LOOK)?;
             if let Some(answer) = self.answers.remove(&ticket) {
                 return Ok(answer);
             }
+            let waited = self.now().since(begin.0);
+            let is_steady =
+                begin.1.is_some() && begin.1 == reign(self) && begin.1.map(|it| it.0) == Some(asked);
+            if waited >= ANSWER_MAX || (waited >= ANSWER_LOST && !is_steady) {
+                return Ok(Err(not_now("no answer")));
+            }
         }
-        Err(self.broken("every question is answered", "no answer after 20 s".to_owned()))
     }
 
-    /// Asks the leader for something without waiting for the answer.
-    pub fn ask_later(&mut self, request: Request) -> Ticket {
+    /// A number for a question from outside.
+    pub(crate) fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
-        let ticket = Ticket(self.tickets);
-        self.agenda.put_after(Duration::ZERO, Event::Leader(Box::new(Input::Ask(ticket, request))));
-        ticket
+        Ticket(self.tickets)
     }
 
-    /// Starts the daemon of a node.
-    pub fn boot(&mut self, number: NodeNumber) {
-        let life = self.node(number).life;
-        self.agenda.put_after(Duration::ZERO, Event::Awaited(number, life, Box::new(Awaited::Boot)));
+    /// Lets the first machines become managers, one after the other.
+    pub fn gather(&mut self) -> Result<(), Broken> {
+        for place in 1..self.plan.managers as usize {
+            let name = self.plan.names[place].clone();
+            let is_there = move |swarm: &Self| swarm.machines[place].node.call().is_some();
+            let calls = self.run_until(JOINED, is_there)?;
+            let line = format!("promote {name}");
+            command::run(self, &line).map_err(|error| self.broken(error.to_string()))?;
+            let is_in = move |swarm: &Self| {
+                let leader = swarm.leader().and_then(|leader| swarm.machine(leader).manager.as_ref());
+                let own = swarm.machines[place].manager.as_ref();
+                leader.zip(own).is_some_and(|(leader, own)| {
+                    leader.applied().1.is_voter(own.id) && leader.book.index == own.book.index
+                })
+            };
+            if !(calls && self.run_until(JOINED, is_in)?) {
+                return Err(self.broken(format!("{name} did not become one")));
+            }
+        }
+        Ok(())
     }
 
-    /// Ends the daemon of a node; its containers go on.
-    pub fn crash_daemon(&mut self, number: NodeNumber) {
-        let session = self.node(number).session();
-        self.nodes[number.0 as usize].crash();
-        if let Some(session) = session {
-            self.say(number, SessionEvent::Closed { session });
+    fn broken(&self, what: String) -> Broken {
+        Broken { check: "managers gather", at: self.now(), what }
+    }
+
+    /// Sends a question from outside to a manager.
+    pub(crate) fn post_outside(&mut self, to: NodeNumber, question: Question) {
+        let route = Route { asker: Asker::Outside, relay: None };
+        if self.network.is_away(to) {
+            return;
+        }
+        let mail = Box::new(Mail::Ask(route, question));
+        self.agenda.put_after(Duration::from_micros(100), Event::Arrives(to, mail));
+    }
+
+    /// A reply that has come all the way to somebody outside.
+    pub(crate) fn replied_outside(&mut self, reply: Reply) {
+        let now = self.agenda.now();
+        match self.clerks.hear(now, reply) {
+            Ok(due) => due.into_iter().for_each(|(at, due)| self.agenda.put(at, Event::Clerk(due))),
+            Err(Reply::Answered(ticket, answer)) => drop(self.answers.insert(ticket, answer)),
+            Err(_) => {}
         }
     }
 
-    /// Takes the power from a node.
+    /// Puts clerks to work.
+    pub fn hire(&mut self, clerks: u32) {
+        let now = self.now();
+        for due in self.clerks.hire(clerks) {
+            self.agenda.put(now, Event::Clerk(due));
+        }
+    }
+
+    /// Starts the daemon of a machine.
+    pub fn boot(&mut self, number: NodeNumber) {
+        let life = self.machine(number).node.life;
+        self.agenda.put_after(Duration::ZERO, Event::Awaited(number, life, Box::new(Awaited::Boot)));
+        self.start_manager(number);
+    }
+
+    /// Ends the daemon of a machine; its containers go on.
+    pub fn crash_daemon(&mut self, number: NodeNumber) {
+        self.crash_manager(number);
+        let farewell = self.machine(number).node.farewell();
+        self.machine_mut(number).node.crash();
+        self.perform(number, farewell.into_iter().collect());
+    }
+
+    /// Takes the power from a machine.
     pub fn crash_machine(&mut self, number: NodeNumber) {
-        let node = &mut self.nodes[number.0 as usize];
+        self.crash_manager(number);
+        let node = &mut self.machine_mut(number).node;
         node.crash();
         node.containers.crash_all();
     }
 
     /// Ends a container badly.
     pub fn crash_container(&mut self, number: NodeNumber, task: TaskId) {
-        let now = self.now();
-        let effects = self.nodes[number.0 as usize].crash_container(now, task);
+        let now = self.shown(number);
+        let effects = self.machine_mut(number).node.crash_container(now, task);
         self.perform(number, effects);
     }
 
-    /// Lets the leader forget everything that is not in the book. What it proposed is committed or lost, by chance,
-    /// before the next one begins.
-    pub fn depose(&mut self) -> Result<(), Broken> {
-        let proposed = self.in_flight.take().filter(|_| self.chance.one_in(1, 2));
-        if let Some(changes) = proposed {
-            self.apply(&changes)?;
-        }
-        let now = self.now();
-        self.term += 1;
-        self.wake = None;
-        let chance = Chance::from_number(self.chance.number());
-        self.leader = Leader::new(&self.book, self.nodes[0].id, chance, now);
-        self.agenda.put(now, Event::Leader(Box::new(Input::Wake)));
-        Ok(())
+    /// Lets a manager that leads hand over to another.
+    pub fn hand_over(&mut self, leader: NodeNumber, to: NodeNumber) {
+        self.tell_manager(leader, Told::HandOver(to));
     }
 
-    /// What broke, now.
-    pub fn broken(&self, check: &'static str, what: String) -> Broken {
-        Broken { check, at: self.now(), what }
+    /// Sets the clock of a machine forward.
+    pub fn leap(&mut self, number: NodeNumber, by: Duration) {
+        self.machine_mut(number).clock.leap(by);
+        let machine = self.machine(number);
+        let (life, manager_life) = (machine.node.life, machine.manager_life);
+        self.agenda.put_after(Duration::ZERO, Event::Awaited(number, life, Box::new(Awaited::Wake)));
+        self.machine_mut(number).wake = Some(self.now());
+        self.agenda.put_after(Duration::ZERO, Event::Wakes(number, manager_life));
     }
 
-    fn happens(&mut self, event: Event) -> Result<(), Broken> {
+    /// What the clock of a machine shows.
+    pub(crate) fn shown(&self, number: NodeNumber) -> Timestamp {
+        self.machine(number).clock.shows(self.now())
+    }
+
+    /// Looks whether all is as wished, after a long quiet time.
+    pub fn check_calm(&self) -> Result<(), String> {
+        use crate::checks;
+        checks::group(self.book(), &self.machines)?;
+        checks::calm(self.book(), &self.machines, self.now())?;
+        checks::secrets(&self.machines)
+    }
+
+    fn happens(&mut self, event: Event) {
         match event {
-            Event::Leader(input) => self.tell_leader(*input),
-            Event::LeaderWakes => {
-                if self.wake.is_some_and(|at| at <= self.now()) {
-                    self.wake = None;
-                    self.tell_leader(Input::Wake);
-                }
-                Ok(())
-            }?,
-            Event::Commit(term) => self.commit(term)?,
-            Event::Heard(number, heard) => {
-                let now = self.now();
-                let node = &mut self.nodes[number.0 as usize];
-                if node.is_up {
-                    let effects = node.hear(now, *heard, &mut self.chance);
-                    self.perform(number, effects);
-                }
-            }
+            Event::Arrives(number, mail) => self.arrives(number, *mail),
             Event::Awaited(number, life, awaited) => {
-                let now = self.now();
-                let node = &mut self.nodes[number.0 as usize];
-                if node.life == life {
+                let now = self.shown(number);
+                if self.machine(number).node.life == life {
+                    let node = &mut self.machines[number.0 as usize].node;
                     let effects = node.await_ends(now, *awaited, &mut self.chance);
                     self.perform(number, effects);
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Applies what the log ordered, and tells the leader.
-    fn commit(&mut self, term: u64) -> Result<(), Broken> {
-        if term != self.term {
-            return Ok(());
-        }
-        let changes = self.in_flight.take().expect("what is committed was proposed");
-        self.apply(&changes)?;
-        self.tell_leader(Input::Committed(Box::new(self.book.clone())));
-        self.check_quiet()
-    }
-
-    /// Changes the book, and makes all checks.
-    fn apply(&mut self, changes: &[Change]) -> Result<(), Broken> {
-        let before = self.book.clone();
-        let index = self.book.index + 1;
-        self.book.apply(index, changes);
-        let view = checks::View { before: &before, now: &self.book, changes };
-        checks::after_commit(&view).map_err(|(check, what)| self.broken(check, what))?;
-        self.story.commit(self.agenda.now(), &before, &self.book, changes);
-        Ok(())
-    }
-
-    /// A round without news drafts nothing, and what the leader keeps for speed is what the book says.
-    fn check_quiet(&mut self) -> Result<(), Broken> {
-        if self.in_flight.is_some() {
-            return Ok(());
-        }
-        let looks = self.book.index.is_multiple_of(if self.book.tasks.len() < TASKS_FEW { 4 } else { 64 });
-        if looks && let Some(what) = self.leader.differs_from(&self.book) {
-            return Err(self.broken("a cache equals its twin", what.to_owned()));
-        }
-        self.tell_leader(Input::Wake);
-        if self.in_flight.is_some() {
-            return Err(self.broken("a second round drafts nothing", "it proposed again".to_owned()));
-        }
-        Ok(())
-    }
-
-    fn tell_leader(&mut self, input: Input) {
-        let now = self.now();
-        for wish in self.leader.handle(now, input) {
-            self.carry_out(wish);
-        }
-        if let Some(at) = self.leader.wake_at()
-            && self.wake.is_none_or(|wake| at < wake)
-        {
-            self.wake = Some(at);
-            self.agenda.put(at, Event::LeaderWakes);
-        }
-    }
-
-    fn carry_out(&mut self, wish: Output) {
-        match wish {
-            Output::Propose(changes) => {
-                assert!(self.in_flight.is_none(), "one proposal in flight");
-                self.in_flight = Some(changes);
-                let latency = Duration::from_nanos(self.chance.below(COMMIT_SPREAD.as_nanos() as u64));
-                self.agenda.put_after(latency, Event::Commit(self.term));
-            }
-            Output::Answer(ticket, answer) => match (ticket.0 >> 32).checked_sub(1) {
-                Some(number) => self.send(NodeNumber(number as u32), Heard::Answered(ticket, answer)),
-                None => {
-                    self.answers.insert(ticket, answer);
-                }
-            },
-            Output::Tell(node, session, tell) => {
-                if let Some(place) = self.nodes.iter().position(|it| it.id == node) {
-                    self.send(NodeNumber(place as u32), Heard::Told(session, tell));
+            Event::Manager(number, life, told) => {
+                if self.machine(number).manager_life == life {
+                    self.tell_manager(number, *told);
                 }
             }
-            Output::Sign(..) | Output::Study(_) | Output::Dismiss(_) => {}
+            Event::Wakes(number, life) => {
+                let now = self.now();
+                let machine = self.machine_mut(number);
+                if machine.manager_life == life && machine.wake.is_some_and(|at| at <= now) {
+                    machine.wake = None;
+                    self.tell_manager(number, Told::Wake);
+                }
+            }
+            Event::Writes(number, life) => {
+                if self.machine(number).manager_life == life {
+                    self.write(number);
+                }
+            }
+            Event::Joins(number) => self.join(number),
+            Event::Clerk(due) => self.clerk(due),
         }
     }
 
+    /// Lets a node hear something, and does what it wants.
+    pub(crate) fn node_hears(&mut self, number: NodeNumber, heard: Heard) {
+        let now = self.shown(number);
+        let node = &mut self.machines[number.0 as usize].node;
+        if node.is_up {
+            let effects = node.hear(now, heard, &mut self.chance);
+            self.perform(number, effects);
+        }
+    }
+
+    /// Does what a node wants.
     fn perform(&mut self, number: NodeNumber, effects: Vec<Effect>) {
-        let life = self.node(number).life;
+        let life = self.machine(number).node.life;
         for effect in effects {
             match effect {
-                Effect::Say(event) => self.say(number, event),
-                Effect::Await(at, awaited) => {
-                    self.agenda.put(at, Event::Awaited(number, life, Box::new(awaited)))
+                Effect::Say(via, event) => {
+                    let route = Route { asker: Asker::Machine(number), relay: None };
+                    let question = Question::Session(self.ids[number.0 as usize], event);
+                    self.converse(number, via, Mail::Ask(route, question));
                 }
+                Effect::Await(at, awaited) => {
+                    let at = self.machine(number).clock.time(at);
+                    self.agenda.put(at, Event::Awaited(number, life, Box::new(awaited)));
+                }
+                Effect::Appointed(role) => self.appoint(number, role),
             }
         }
     }
 
-    fn say(&mut self, number: NodeNumber, event: SessionEvent) {
-        let now = self.now();
-        if let Some(at) = self.network.arrival(now, number, Direction::Up, &mut self.chance) {
-            let input = Input::Session(self.node(number).id, event);
-            self.agenda.put(at, Event::Leader(Box::new(input)));
+    /// Hands something to a manager, and does what it wants.
+    pub(crate) fn tell_manager(&mut self, number: NodeNumber, told: Told) {
+        let now = self.shown(number);
+        let machine = &mut self.machines[number.0 as usize];
+        let Some(manager) = &mut machine.manager else { return };
+        let mut ground = Ground {
+            now,
+            chance: &mut self.chance,
+            archive: &mut self.archive,
+            truth: &mut self.truth,
+            ids: &self.ids,
+            is_full: machine.disk.as_ref().is_some_and(|disk| disk.is_full),
+            effects: Vec::new(),
+        };
+        manager.hear(told, &mut ground);
+        let effects = ground.effects;
+        let wake = manager.wake_at().map(|at| machine.clock.time(at));
+        if let Some(at) = wake.filter(|at| machine.wake.is_none_or(|wake| *at < wake)) {
+            machine.wake = Some(at);
+            let life = machine.manager_life;
+            self.agenda.put(at, Event::Wakes(number, life));
         }
+        self.carry_out(number, effects);
+        self.check_fresh();
     }
+}
 
-    fn send(&mut self, number: NodeNumber, heard: Heard) {
-        let now = self.now();
-        if let Some(at) = self.network.arrival(now, number, Direction::Down, &mut self.chance) {
-            self.agenda.put(at, Event::Heard(number, Box::new(heard)));
+impl Machine {
+    fn new(node: SimNode) -> Self {
+        Self {
+            node,
+            clock: Clock::default(),
+            disk: None,
+            manager: None,
+            manager_life: 0,
+            wake: None,
+            role: NodeRole::Worker,
+            lost: BTreeMap::new(),
         }
     }
 }

@@ -10,14 +10,14 @@ use model::{Node, Service, ServiceMode, Task, TaskId, TaskState, Timestamp};
 use store::State;
 
 use crate::containers::Behaviour;
-use crate::node::SimNode;
+use crate::swarm::Machine;
 
 /// To be asked after a long quiet time. A service whose tasks cannot stay up, or have no room, is asked for less.
-pub fn calm(book: &State, nodes: &[SimNode], now: Timestamp) -> Result<(), String> {
+pub fn calm(book: &State, machines: &[Machine], now: Timestamp) -> Result<(), String> {
     for service in book.services.iter() {
         runs_as_wished(book, service)?;
     }
-    containers_are_tasks(book, nodes, now)
+    containers_are_tasks(book, machines, now)
 }
 
 fn runs_as_wished(book: &State, service: &Service) -> Result<(), String> {
@@ -66,11 +66,11 @@ fn fits(service: &Service, node: &Node) -> bool {
 }
 
 /// Each container that runs belongs to a task that should run there.
-fn containers_are_tasks(book: &State, nodes: &[SimNode], now: Timestamp) -> Result<(), String> {
-    for node in nodes.iter().filter(|node| node.is_up) {
+fn containers_are_tasks(book: &State, machines: &[Machine], now: Timestamp) -> Result<(), String> {
+    for Machine { node, clock, .. } in machines.iter().filter(|machine| machine.node.is_up) {
         let wanted = book.tasks_on(node.id).filter(|task| task.desired_state <= TaskState::Complete);
         let wanted: BTreeSet<TaskId> = wanted.map(|task| task.id).collect();
-        if let Some(task) = node.containers.running(now).find(|task| !wanted.contains(task)) {
+        if let Some(task) = node.containers.running(clock.shows(now)).find(|task| !wanted.contains(task)) {
             return Err(format!(
                 "the container of {task} runs on {} though nobody wants it",
                 node.description.hostname

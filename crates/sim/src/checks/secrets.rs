@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::node::SimNode;
+use crate::swarm::Machine;
 use model::SecretId;
 
 /// To be asked when everything has been told.
-pub fn secrets(nodes: &[SimNode]) -> Result<(), String> {
-    for node in nodes.iter().filter(|node| node.is_up) {
+pub fn secrets(machines: &[Machine]) -> Result<(), String> {
+    for node in machines.iter().map(|machine| &machine.node).filter(|node| node.is_up) {
         let tasks = node.tasks().filter(|task| !task.status.state.is_final());
         let containers = tasks.filter_map(|task| task.spec.container());
         let needed: BTreeSet<SecretId> =
