@@ -73,12 +73,18 @@ async fn containers_outlive_the_daemon() {
     let containers = stage.open().await;
     let line = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done";
     let stays = start(&containers, stage.shell("stays", line)).await;
-    let ends = start(&containers, stage.shell("ends", "sleep 0.3; exit 9")).await;
+    let word = stage.path().join("word");
+    std::fs::create_dir(&word).unwrap();
+    let mut wish = stage.shell("ends", "while [ ! -e /word/go ]; do sleep 0.02; done; exit 9");
+    wish.mounts = vec![stage::bind(&word, "/word")];
+    let ends = start(&containers, wish).await;
     let before = containers.inspect(stays).unwrap().running().unwrap();
+    let ending = containers.inspect(ends).unwrap().running().unwrap();
     containers.close().await;
     drop(containers);
 
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    std::fs::write(word.join("go"), "").unwrap();
+    stage::until_gone(ending.pid);
     let containers = stage.open().await;
     assert_eq!(containers.inspect(stays).unwrap().running().unwrap(), before);
     assert_eq!(containers.wait(ends, WaitFor::NotRunning).await.unwrap().unwrap().code, 9);
@@ -155,17 +161,11 @@ async fn mounts_and_users_are_as_described() {
         options: Default::default(),
         labels: Default::default(),
     };
-    let bind = MountSource::Bind {
-        path: shared.clone(),
-        propagation: String::new(),
-        non_recursive: false,
-        create: false,
-    };
     let line = "cat /shared/note /data/hello; touch /shared/x 2>&1; ls /bare; id; mount | grep /scratch; \
                 echo more > /data/more; pwd; cat /etc/hosts | head -1; touch /x 2>&1";
     let mut wish = stage.shell("mounted", line);
     wish.mounts = vec![
-        Mount { source: bind, target: "/shared".into(), access: MountAccess::ReadOnly },
+        Mount { access: MountAccess::ReadOnly, ..stage::bind(&shared, "/shared") },
         Mount { source: volume("kept", false), target: "/data".into(), access: MountAccess::Writable },
         Mount { source: volume("", true), target: "/bare".into(), access: MountAccess::Writable },
         Mount {

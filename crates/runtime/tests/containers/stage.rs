@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use skep_runtime::container::description::{ImageDefaults, ImageUse};
+use skep_runtime::container::description::{ImageDefaults, ImageUse, Mount, MountSource};
 use skep_runtime::container::{
     ContainerId, Containers, Description, Exit, Leavings, Removal, RuntimeConfig, WaitFor,
 };
@@ -108,16 +108,39 @@ impl Drop for Stage {
                 }
             }
         }
-        let run = self.path().join("run");
-        for supervisor in supervisors_in(&run) {
-            let _ = Command::new("timeout")
-                .args(["5", "tail", "--pid", &supervisor.to_string(), "-f", "/dev/null"])
-                .status();
-        }
+        until_none_works_in(&self.path().join("run"));
         for group in groups() {
             let _ = std::fs::remove_dir(&group);
         }
     }
+}
+
+/// Waits until there is no process of this number any more.
+pub(crate) fn until_gone(pid: u32) {
+    let words = ["30", "tail", "-s", "0.02", "--pid", &pid.to_string(), "-f", "/dev/null"];
+    assert!(Command::new("timeout").args(words).status().unwrap().success(), "process {pid} does not end");
+}
+
+/// Waits until no supervisor works in a folder; for so long as any may take. One that nobody has waited for yet works
+/// nowhere.
+fn until_none_works_in(folder: &Path) {
+    for _ in 0..500 {
+        if supervisors_in(folder).is_empty() {
+            return;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
+}
+
+/// A folder of the host in a container, writable.
+pub(crate) fn bind(path: &Path, target: &str) -> Mount {
+    let source = MountSource::Bind {
+        path: path.to_owned(),
+        propagation: String::new(),
+        non_recursive: false,
+        create: false,
+    };
+    Mount { source, target: target.to_owned(), ..Mount::default() }
 }
 
 /// The supervisors that work in a folder.
