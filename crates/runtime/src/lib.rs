@@ -2,6 +2,7 @@
 
 pub(crate) mod cgroup;
 pub mod container;
+pub(crate) mod disk;
 pub mod image;
 pub mod logs;
 pub mod stats;

@@ -15,6 +15,8 @@ use model::{Chance, Timestamp};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
+
 /// All local volumes of a node.
 #[derive(Debug)]
 pub struct Volumes {
@@ -158,6 +160,14 @@ impl Volumes {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.get(name).map(|known| known.volume.clone());
         found.ok_or_else(|| VolumeError::NotFound(name.to_owned()))
+    }
+
+    /// How many bytes the files in it take. Reads all its folders: to be called where blocking is allowed.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read.
+    pub fn bytes(&self, name: &str) -> Result<u64, VolumeError> {
+        disk::bytes_below(&self.inspect(name)?.mountpoint).map_err(machine("measuring a volume"))
     }
 
     /// Removes one that nobody uses, with all that is in it.

@@ -65,6 +65,13 @@ impl Daemon {
         self.events.tell(Event::local("volume", action, actor, host::clock::now()));
     }
 
+    /// Tells that those of a kind that nobody used were removed, and how many bytes are free again.
+    pub(crate) fn tell_pruned(&self, kind: &str, bytes: u64) {
+        let attributes = [("reclaimed".to_owned(), bytes.to_string())].into();
+        let actor = Actor { id: String::new(), attributes };
+        self.events.tell(Event::local(kind, "prune", actor, host::clock::now()));
+    }
+
     /// Tells that a name, an image or a layer is gone.
     pub(crate) fn tell_removed(&self, removed: &Removed) {
         match removed {

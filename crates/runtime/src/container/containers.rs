@@ -17,10 +17,11 @@ use crate::container::ground::{Ground, Handle, RuntimeConfig};
 use crate::container::id::ContainerId;
 use crate::container::keeper::{Command, Frozen, Keeper, Leavings};
 use crate::container::mounts;
-use crate::container::prepare::{EXIT_FILE, log_file};
+use crate::container::prepare::{EXIT_FILE, UPPER, log_file};
 use crate::container::signal::Signal;
 use crate::container::spec;
 use crate::container::state::{Exit, Phase, Record};
+use crate::disk;
 use crate::logs::options::LogPlan;
 use crate::logs::{LogLine, LogQuery, read};
 use crate::supervisor;
@@ -391,6 +392,15 @@ impl Containers {
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<ContainerEvent> {
         self.ground.events.subscribe()
+    }
+
+    /// How many bytes it wrote over its image. Reads all folders that it wrote: to be called where blocking is allowed.
+    ///
+    /// # Errors
+    /// If there is no such container, or what it wrote cannot be read.
+    pub fn bytes_written(&self, id: ContainerId) -> Result<u64, ContainerError> {
+        self.handle(id)?;
+        disk::bytes_below(&self.ground.folder(id).join(UPPER)).doing(|| format!("measuring container {id}"))
     }
 
     /// The volumes of this node. Who removes one should ask [`Containers::users_of_volume`] before.

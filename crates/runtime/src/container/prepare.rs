@@ -86,7 +86,7 @@ fn with_tops(wish: &Description) -> Description {
 /// The root file system of a container.
 pub(crate) fn root_of(ground: &Ground, record: &Record) -> RootFs {
     let folder = ground.folder(record.id);
-    let own = Own { upper: folder.join("upper"), work: folder.join("work") };
+    let own = Own { upper: folder.join(UPPER), work: folder.join(WORK) };
     let mut layers = record.description.image.layers.clone();
     layers.push(ground.beneath());
     RootFs { layers, own: Some(own) }
@@ -105,8 +105,8 @@ pub(crate) fn user_of(wish: &Description) -> &str {
 
 fn make_folders(folder: &Path, run: &Path) -> io::Result<()> {
     for (place, access) in [
-        (folder.join("upper"), Access::Public),
-        (folder.join("work"), Access::Private),
+        (folder.join(UPPER), Access::Public),
+        (folder.join(WORK), Access::Private),
         (run.join("rootfs"), Access::Private),
     ] {
         files::make_folder(&place, access)?;
@@ -223,8 +223,8 @@ fn plan(
     let mut set = |key: &str, value: &str| words.push(format!("{key}={value}"));
     set("base", &base.to_string_lossy());
     set("lower", &lower);
-    set("upper", &folder.join("upper").to_string_lossy());
-    set("work", &folder.join("work").to_string_lossy());
+    set("upper", &folder.join(UPPER).to_string_lossy());
+    set("work", &folder.join(WORK).to_string_lossy());
     set("exit-file", &folder.join(EXIT_FILE).to_string_lossy());
     set("oom-file", &ground.oom_file(record.id).to_string_lossy());
     if record.description.terminal != Terminal::None {
@@ -311,6 +311,10 @@ pub(crate) fn log_file(folder: &Path, id: ContainerId) -> PathBuf {
     folder.join(format!("{id}-json.log"))
 }
 
+/// The folder of what a container wrote.
+pub(crate) const UPPER: &str = "upper";
+/// The folder that the kernel wants beside it.
+const WORK: &str = "work";
 /// The file where a supervisor writes how its process ended.
 pub(crate) const EXIT_FILE: &str = "exit";
 const USUAL_HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\

@@ -45,7 +45,7 @@ pub use credentials::Credentials;
 pub use digest::{ChainId, Digest, ImageId};
 pub use error::{ImageError, ImageErrorKind};
 pub use manifest::{Descriptor, Platform};
-pub use progress::{Progress, ProgressDetail, ProgressLine};
+pub use progress::{Progress, ProgressDetail, ProgressLine, PushResult};
 pub use pull::{Distribution, PullOptions, Pulled};
 pub use registry::Registries;
 pub use remove::{Insistence, Pruned, Removed, Use, UseState, Uses};
@@ -147,6 +147,14 @@ impl Images {
     /// The folder in which all layers lie.
     pub fn layers_folder(&self) -> PathBuf {
         self.0.layers_folder()
+    }
+
+    /// How many bytes its files take.
+    ///
+    /// # Errors
+    /// If there is no such image.
+    pub fn bytes(&self, id: ImageId) -> Result<u64, ImageError> {
+        self.0.read(|catalog| Ok(catalog.layers_of(id)?.iter().map(|layer| layer.bytes).sum()))
     }
 
     /// Gives an image one more name; another image that had it loses it.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::image::digest::Digest;
+
 /// One line of the stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +28,21 @@ pub struct ProgressLine {
     /// To what: the short digest of a layer, or a tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// What came of it, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aux: Option<PushResult>,
+}
+
+/// What a registry calls an image that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PushResult {
+    /// Its tag.
+    pub tag: String,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The bytes of its manifest.
+    pub size: usize,
 }
 
 /// How far something is. Both absent where nothing can be counted.
@@ -84,6 +101,12 @@ impl Progress {
         });
     }
 
+    /// What came of a push.
+    pub(crate) fn pushed(&self, aux: PushResult) {
+        let progress_detail = Some(ProgressDetail::default());
+        self.tell(ProgressLine { aux: Some(aux), progress_detail, ..ProgressLine::default() });
+    }
+
     /// A line of `load`.
     pub(crate) fn stream(&self, text: impl Into<String>) {
         self.tell(ProgressLine { stream: Some(text.into()), ..ProgressLine::default() });
@@ -96,11 +119,11 @@ impl Progress {
             return;
         }
         self.tell(ProgressLine {
-            stream: None,
             status: Some(text.to_owned()),
             progress_detail: Some(ProgressDetail { current: Some(current), total }),
             progress: Some(bar(current, total)),
             id: Some(id.to_owned()),
+            ..ProgressLine::default()
         });
     }
 

@@ -13,7 +13,7 @@ use crate::image::digest::Digest;
 use crate::image::error::{ImageError, ImageErrorKind};
 use crate::image::layers::failure;
 use crate::image::manifest::Descriptor;
-use crate::image::progress::{Counter, Progress};
+use crate::image::progress::{Counter, Progress, PushResult};
 use crate::image::registry::{Purpose, Registries, Session};
 use crate::image::shelf::Shelf;
 
@@ -46,8 +46,9 @@ pub(crate) async fn push(
         }
         Ok(())
     })?;
-    let tag = reference.tag_or_latest().unwrap_or_default();
+    let tag = reference.tag_or_latest().unwrap_or_default().to_owned();
     progress.status(format!("{tag}: digest: {digest} size: {size}"));
+    progress.pushed(PushResult { tag, digest, size });
     Ok(digest)
 }
 

@@ -143,10 +143,10 @@ async fn one(State(daemon): Shared, Path(rest): Path<String>) -> Answer {
     }
 }
 
-async fn change(State(daemon): Shared, Path(rest): Path<String>, query: Query) -> Answer {
+async fn change(State(daemon): Shared, Path(rest): Path<String>, query: Query, headers: HeaderMap) -> Answer {
     match verb(&rest)? {
         (name, "tag") => tag(&daemon, name, &query),
-        (_, "push") => Err(ApiError::not_built("pushing images").into()),
+        (name, "push") => push(daemon, name, &query, &headers).await,
         _ => Err(ApiError::not_found("page not found").into()),
     }
 }
@@ -160,6 +160,39 @@ fn tag(daemon: &Daemon, name: &str, query: &Query) -> Answer {
     let id = daemon.images.tag(name, &target)?;
     daemon.tell_image("tag", &target.familiar(), &id.to_string());
     Ok(respond::created())
+}
+
+async fn push(daemon: Arc<Daemon>, name: &str, query: &Query, headers: &HeaderMap) -> Answer {
+    let references = to_push(&daemon, name, query.text("tag"))?;
+    let credentials = credentials(headers)?;
+    let work = |progress: Progress| async move {
+        for reference in &references {
+            daemon.images.push(reference, &credentials, &progress).await?;
+            daemon.tell_image("push", &reference.familiar(), &reference.familiar());
+        }
+        Ok(())
+    };
+    watched(work).await
+}
+
+/// The name with this tag; without a tag, all names of this repository.
+fn to_push(daemon: &Daemon, name: &str, tag: &str) -> Result<Vec<ImageRef>, Failure> {
+    let text = if tag.is_empty() { name.to_owned() } else { format!("{name}:{tag}") };
+    let reference = ImageRef::parse(&text).map_err(plain)?;
+    if reference.tag.is_some() || reference.digest.is_some() {
+        return Ok(vec![reference]);
+    }
+    let filter = ImageFilter { references: vec![reference.familiar_name()], ..ImageFilter::default() };
+    let images = daemon.images.list(&filter, &Default::default())?;
+    let names = images.iter().flat_map(|image| &image.repo_tags);
+    let references: Vec<_> = names.filter_map(|name| ImageRef::parse(name).ok()).collect();
+    if references.is_empty() {
+        let name = reference.familiar_name();
+        return Err(
+            ApiError::not_found(format!("An image does not exist locally with the tag: {name}")).into()
+        );
+    }
+    Ok(references)
 }
 
 async fn remove(State(daemon): Shared, Path(name): Path<String>, query: Query) -> Answer {
@@ -177,6 +210,7 @@ async fn prune(State(daemon): Shared, query: Query) -> Answer {
     for gone in &pruned.images_deleted {
         daemon.tell_removed(gone);
     }
+    daemon.tell_pruned("image", pruned.space_reclaimed);
     Ok(respond::json(&pruned))
 }
 

@@ -175,6 +175,7 @@ async fn prune(State(daemon): Shared, query: Query) -> Answer {
             networks_deleted.push(annotations.name.clone());
         }
     }
+    daemon.tell_pruned("network", 0);
     Ok(respond::json(&NetworksPruned { networks_deleted }))
 }
 

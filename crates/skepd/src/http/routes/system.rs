@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::ApiVersion;
 use api::swarm::{Swarm, SwarmInfo};
 use api::system::{AuthStatus, Component, Info, Version, VersionPlatform};
 use api::volume::{UsageData, Volume};
+use api::{ApiError, ApiVersion};
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -18,8 +18,9 @@ use serde_json::json;
 
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
-use crate::http::request::MaybeJson;
+use crate::http::request::{MaybeJson, Query};
 use crate::http::respond;
+use crate::http::routes::containers::Measured;
 use crate::http::routes::{Shared, containers, swarm, volumes};
 use crate::machine::Machine;
 use crate::standing::{LOCKED, Standing};
@@ -127,23 +128,42 @@ async fn info(State(daemon): Shared) -> Answer {
     }))
 }
 
-/// Images, containers and volumes with their sizes; builds take no room, since there are none.
-async fn disk_usage(State(daemon): Shared) -> Answer {
-    let usage = daemon.images.usage(&daemon.image_uses())?;
-    let containers = containers::summaries(&daemon, &daemon.containers.list()).await;
-    let volumes = daemon.containers.volumes().list().into_iter().map(|volume| {
-        let ref_count = daemon.containers.users_of_volume(&volume.name).len() as i64;
-        let usage_data = Some(UsageData { ref_count, size: -1 });
-        Volume { usage_data, ..volumes::shown(volume) }
-    });
+/// Images, containers and volumes with their sizes, or only those kinds that are asked for; builds take no room, since
+/// there are none.
+async fn disk_usage(State(daemon): Shared, query: Query) -> Answer {
+    let kinds: Vec<&str> = query.all("type").collect();
+    if let Some(unknown) = kinds.iter().find(|kind| !KINDS.contains(kind)) {
+        return Err(ApiError::invalid(format!("unknown object type: {unknown}")).into());
+    }
+    let wanted = |kind: &str| kinds.is_empty() || kinds.contains(&kind);
+    let usage = if wanted("image") { Some(daemon.images.usage(&daemon.image_uses())?) } else { None };
+    let containers = match wanted("container") {
+        true => Some(containers::summaries(&daemon, &daemon.containers.list(), Measured::Yes).await),
+        false => None,
+    };
+    let volumes = if wanted("volume") { Some(volumes_used(&daemon).await) } else { None };
     Ok(respond::json(&json!({
-        "LayersSize": usage.layers_size,
-        "Images": usage.images,
+        "LayersSize": usage.as_ref().map_or(0, |usage| usage.layers_size),
+        "Images": usage.map(|usage| usage.images),
         "Containers": containers,
-        "Volumes": volumes.collect::<Vec<_>>(),
-        "BuildCache": [],
+        "Volumes": volumes,
+        "BuildCache": wanted("build-cache").then(Vec::<String>::new),
         "BuilderSize": 0,
     })))
+}
+
+/// What may take room.
+const KINDS: [&str; 4] = ["container", "image", "volume", "build-cache"];
+
+async fn volumes_used(daemon: &Daemon) -> Vec<Volume> {
+    let mut shown = Vec::new();
+    for volume in daemon.containers.volumes().list() {
+        let ref_count = daemon.containers.users_of_volume(&volume.name).len() as i64;
+        let bytes = volumes::bytes(daemon, &volume.name).await;
+        let size = bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        shown.push(Volume { usage_data: Some(UsageData { ref_count, size }), ..volumes::shown(volume) });
+    }
+    shown
 }
 
 fn registries(insecure: &[String]) -> api::system::RegistryServices {
@@ -204,7 +224,7 @@ const TWO_MANAGERS: &str = "WARNING: Running Swarm in a two-manager configuratio
 /// Credentials are not tried here: the registry judges them when they are used.
 async fn auth(MaybeJson(auth): MaybeJson<api::image::RegistryAuth>) -> Answer {
     if auth.username.is_empty() && auth.identitytoken.is_empty() && auth.auth.is_empty() {
-        return Err(api::ApiError::invalid("username is required").into());
+        return Err(ApiError::invalid("username is required").into());
     }
     let status = "Login accepted; the registry checks it at the next pull".to_owned();
     Ok(respond::json(&AuthStatus { status, identity_token: String::new() }))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::volume::{self, VolumeCreate, VolumeList, VolumesPruned};
-use api::{ApiError, Filters};
+use api::{ApiError, ApiVersion, Filters};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ use runtime::volume::{Volume, VolumeError, VolumeWish};
 
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
-use crate::http::request::{MaybeJson, Query};
+use crate::http::request::{MaybeJson, Query, Spoken};
 use crate::http::respond;
 use crate::http::routes::Shared;
 
@@ -59,6 +59,13 @@ pub(super) fn shown(volume: Volume) -> volume::Volume {
     }
 }
 
+/// How many bytes a volume takes; nothing if that cannot be told. Reads all its folders, where that holds nobody up.
+pub(super) async fn bytes(daemon: &Daemon, name: &str) -> Option<u64> {
+    let (containers, name) = (daemon.containers.clone(), name.to_owned());
+    let measured = tokio::task::spawn_blocking(move || containers.volumes().bytes(&name).ok());
+    measured.await.ok().flatten()
+}
+
 async fn create(State(daemon): Shared, MaybeJson(request): MaybeJson<VolumeCreate>) -> Answer {
     let VolumeCreate { name, driver, driver_opts, labels, cluster_volume_spec } = request;
     if cluster_volume_spec.is_some() {
@@ -94,19 +101,26 @@ fn remove_one(daemon: &Daemon, name: &str) -> Result<(), VolumeError> {
     Ok(())
 }
 
-/// Removes those without a name that nobody uses; with the filter `all`, those with a name too.
-async fn prune(State(daemon): Shared, query: Query) -> Answer {
+/// Removes those without a name that nobody uses; with the filter `all`, and for clients before 1.42, those with a name
+/// too.
+async fn prune(State(daemon): Shared, Spoken(version): Spoken, query: Query) -> Answer {
     let filters = query.filters(&["all", "label", "label!"])?;
-    let all = filters.truth("all")?.unwrap_or(false);
+    let all = filters.truth("all")?.unwrap_or(version < ApiVersion::v(42));
     let mut pruned = VolumesPruned::default();
     for volume in daemon.containers.volumes().list() {
         let passes = (all || volume.anonymous)
             && filters.labels("label", &volume.labels)
             && !(filters.has("label!") && filters.labels("label!", &volume.labels));
-        if passes && remove_one(&daemon, &volume.name).is_ok() {
+        if !passes || !daemon.containers.users_of_volume(&volume.name).is_empty() {
+            continue;
+        }
+        let bytes = bytes(&daemon, &volume.name).await;
+        if remove_one(&daemon, &volume.name).is_ok() {
             pruned.volumes_deleted.push(volume.name);
+            pruned.space_reclaimed += bytes.unwrap_or(0);
         }
     }
+    daemon.tell_pruned("volume", pruned.space_reclaimed);
     Ok(respond::json(&pruned))
 }
 

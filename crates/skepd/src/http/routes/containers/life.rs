@@ -10,6 +10,7 @@ use model::Duration;
 use runtime::container::description::Size;
 use runtime::container::{Leavings, Removal, Signal, StopWish, WaitFor};
 
+use super::size;
 use crate::http::error::Answer;
 use crate::http::request::Query;
 use crate::http::routes::Shared;
@@ -135,17 +136,22 @@ pub(super) async fn prune(State(daemon): Shared, query: Query) -> Answer {
             .and_then(|until| until.0)
             .ok_or_else(|| ApiError::invalid(format!("invalid filter 'until={text}'")))?,
     };
-    let mut containers_deleted = Vec::new();
+    let mut pruned = ContainersPruned::default();
     for record in daemon.containers.list() {
         let labels = &record.description.labels;
         let passes = filters.labels("label", labels)
             && !(filters.has("label!") && filters.labels("label!", labels))
             && record.created < until;
-        let removed = passes && record.running().is_none();
-        if removed && daemon.containers.remove(record.id, Removal::IfStopped(Leavings::Nothing)).await.is_ok()
-        {
-            containers_deleted.push(record.id.to_string());
+        if !passes || record.running().is_some() {
+            continue;
+        }
+        let id = record.id;
+        let size = size::sizes(&daemon, &[record]).await.remove(&id).unwrap_or_default();
+        if daemon.containers.remove(id, Removal::IfStopped(Leavings::Nothing)).await.is_ok() {
+            pruned.containers_deleted.push(id.to_string());
+            pruned.space_reclaimed += size.written.unsigned_abs();
         }
     }
-    Ok(respond::json(&ContainersPruned { containers_deleted, space_reclaimed: 0 }))
+    daemon.tell_pruned("container", pruned.space_reclaimed);
+    Ok(respond::json(&pruned))
 }

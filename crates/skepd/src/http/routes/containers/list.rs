@@ -11,7 +11,7 @@ use network::Sandbox;
 use runtime::container::health::HealthStatus;
 use runtime::container::{Containers, Phase, Record};
 
-use super::show;
+use super::{show, size};
 use crate::connect::Wiring;
 use crate::daemon::Daemon;
 use crate::http::error::{Answer, Failure};
@@ -49,20 +49,42 @@ pub(super) async fn list(State(daemon): Shared, query: Query) -> Answer {
     let mut records = daemon.containers.list();
     records.sort_by(|a, b| b.created.cmp(&a.created).then(a.id.cmp(&b.id)));
     records.retain(|record| (all || record.running().is_some()) && chosen.has(record));
-    let shown = summaries(&daemon, &records).await.into_iter().filter(|shown| by_ports(&filters, shown));
+    let measured = if query.truth("size") { Measured::Yes } else { Measured::No };
+    let shown = summaries(&daemon, &records, measured).await;
+    let shown = shown.into_iter().filter(|shown| by_ports(&filters, shown));
     Ok(respond::json(&shown.take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()))
+}
+
+/// Whether a list says how many bytes each container takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http::routes) enum Measured {
+    /// It does.
+    Yes,
+    /// It does not, and is much quicker.
+    No,
 }
 
 /// These containers as lists show them.
 pub(in crate::http::routes) async fn summaries(
     daemon: &Daemon,
     records: &[Arc<Record>],
+    measured: Measured,
 ) -> Vec<ContainerSummary> {
+    let sizes = match measured {
+        Measured::Yes => size::sizes(daemon, records).await,
+        Measured::No => BTreeMap::new(),
+    };
     let sandboxes = daemon.network.sandboxes().await;
     let sandboxes: BTreeMap<_, _> = sandboxes.iter().map(|place| (place.container.as_str(), place)).collect();
     let now = host::clock::now();
     let shown = |record: &Arc<Record>| {
-        summary(record, sandboxes.get(record.id.to_string().as_str()).copied(), &daemon.id, now)
+        let sandbox = sandboxes.get(record.id.to_string().as_str()).copied();
+        let size = sizes.get(&record.id);
+        ContainerSummary {
+            size_rw: size.map(|size| size.written),
+            size_root_fs: size.map(|size| size.whole),
+            ..summary(record, sandbox, &daemon.id, now)
+        }
     };
     records.iter().map(shown).collect()
 }

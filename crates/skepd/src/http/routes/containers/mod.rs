@@ -8,6 +8,7 @@ mod life;
 mod list;
 mod mounts;
 mod show;
+mod size;
 mod watch;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use axum::routing::{get, post};
 use crate::daemon::Daemon;
 use crate::http::Failure;
 
-pub(super) use list::summaries;
+pub(super) use list::{Measured, summaries};
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
     Router::new()

@@ -13,17 +13,25 @@ use runtime::container::mounts::MountKind;
 use runtime::container::{Phase, Record};
 
 use super::describe::WISH;
+use super::size;
 use crate::connect::{Mode, Wiring};
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
+use crate::http::request::Query;
 use crate::http::respond;
 use crate::http::routes::Shared;
 
-pub(super) async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
+pub(super) async fn inspect(State(daemon): Shared, Path(id): Path<String>, query: Query) -> Answer {
     let id = daemon.containers.resolve(&id)?;
     let record = daemon.containers.inspect(id)?;
     let sandbox = daemon.connector.place_of(id).await;
-    Ok(respond::json(&shown(&daemon, &record, sandbox.as_ref())))
+    let mut shown = shown(&daemon, &record, sandbox.as_ref());
+    if query.truth("size") {
+        let size = size::sizes(&daemon, &[record]).await.remove(&id);
+        shown.size_rw = size.map(|size| size.written);
+        shown.size_root_fs = size.map(|size| size.whole);
+    }
+    Ok(respond::json(&shown))
 }
 
 fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> ContainerInspect {
