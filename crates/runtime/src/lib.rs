@@ -7,6 +7,7 @@ pub mod image;
 pub mod logs;
 pub mod stats;
 pub(crate) mod supervisor;
+pub(crate) mod tape;
 pub mod volume;
 
 pub use supervisor::Stream;

@@ -4,11 +4,15 @@
 //! In: a container's [`Wiring`], kept among its notes since it was made. Out: a started container. Both the tasks
 //! of services and the containers of users go through here.
 
+use std::sync::Arc;
+
 use network::{Network, Sandbox, SandboxSpec};
 use runtime::container::description::{Description, HostsLine, NetworkPlace, Resolver, Surroundings};
-use runtime::container::{Action, ContainerError, ContainerId, Containers};
+use runtime::container::{Action, ContainerError, ContainerId, Containers, Occasion};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How a container shall be connected.
@@ -58,17 +62,36 @@ impl Wiring {
 pub(crate) struct Connector {
     containers: Containers,
     network: Network,
+    /// Whoever makes or ends a container's place waits for its turn, so that the end of its last process does not take the
+    /// place of its next. Containers share turns, since these must not grow.
+    turns: Arc<[Mutex<()>; TURNS]>,
 }
+
+const TURNS: usize = 64;
 
 impl Connector {
     /// A connector of these containers with this network.
     pub(crate) fn new(containers: Containers, network: Network) -> Self {
-        Self { containers, network }
+        Self { containers, network, turns: Arc::new([const { Mutex::const_new(()) }; TURNS]) }
+    }
+
+    /// Starts a container in its place, because somebody wishes it.
+    pub(crate) async fn start(&self, id: ContainerId) -> Result<Option<Sandbox>, ContainerError> {
+        self.start_on(id, Occasion::Wished).await
     }
 
     /// Starts a container in its place. If it cannot be started, no place is left.
-    pub(crate) async fn start(&self, id: ContainerId) -> Result<Option<Sandbox>, ContainerError> {
-        let wiring = Wiring::of(&self.containers.inspect(id)?.description);
+    async fn start_on(&self, id: ContainerId, occasion: Occasion) -> Result<Option<Sandbox>, ContainerError> {
+        let _turn = self.turn(id).await;
+        let record = self.containers.inspect(id)?;
+        if record.running().is_some() {
+            return Err(ContainerError::NotModified("container already running".to_owned()));
+        }
+        if record.starts > 0 {
+            // The place of its last process may still be there.
+            self.network.remove(&id.to_string()).await;
+        }
+        let wiring = Wiring::of(&record.description);
         let sandbox = match wiring.mode {
             Mode::Sandbox => Some(self.place(id, wiring.sandbox).await?),
             Mode::Host | Mode::Container(_) => None,
@@ -80,7 +103,7 @@ impl Connector {
         };
         let surroundings =
             Surroundings { network: place, hosts: hosts(wiring.hosts, &sandbox), resolver: wiring.resolver };
-        let started = self.containers.start(id, Some(surroundings)).await;
+        let started = self.containers.start_on(id, Some(surroundings), occasion).await;
         if started.is_err() && sandbox.is_some() {
             self.network.remove(&id.to_string()).await;
         }
@@ -93,25 +116,66 @@ impl Connector {
         self.network.sandboxes().await.into_iter().find(|place| place.container == container)
     }
 
-    /// Follows the containers' ends: each takes its place with it. Ends with the daemon.
+    /// Follows the containers' ends: each takes its place with it, and who is due is started again. Ends with the daemon.
     pub(crate) async fn follow(self, stop: CancellationToken) {
         let mut events = self.containers.events();
+        let mut restarts = JoinSet::new();
         self.retain_the_living().await;
+        self.start_all_due(&mut restarts);
         loop {
             let event = tokio::select! {
                 () = stop.cancelled() => return,
+                Some(_) = restarts.join_next() => continue,
                 event = events.recv() => event,
             };
             match event {
                 Ok(event) if matches!(event.action, Action::Die { .. } | Action::Destroy) => {
-                    self.network.remove(&event.id.to_string()).await;
+                    self.end(event.id).await;
+                    self.start_when_due(event.id, &mut restarts);
                 }
                 Ok(_) => {}
                 // Some ends were missed: look at all instead.
-                Err(RecvError::Lagged(_)) => self.retain_the_living().await,
+                Err(RecvError::Lagged(_)) => {
+                    self.retain_the_living().await;
+                    self.start_all_due(&mut restarts);
+                }
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+
+    /// Ends the place of a container that does not run.
+    async fn end(&self, id: ContainerId) {
+        let _turn = self.turn(id).await;
+        if self.containers.inspect(id).is_ok_and(|record| record.running().is_some()) {
+            return; // it was started again meanwhile, in a new place
+        }
+        self.network.remove(&id.to_string()).await;
+    }
+
+    fn start_all_due(&self, restarts: &mut JoinSet<()>) {
+        self.containers.list().iter().for_each(|record| self.start_when_due(record.id, restarts));
+    }
+
+    /// Starts a container again when it is due, if it is, and nobody has stopped it meanwhile.
+    fn start_when_due(&self, id: ContainerId, restarts: &mut JoinSet<()>) {
+        let Ok(record) = self.containers.inspect(id) else { return };
+        let Some(due) = record.restarts.due else { return };
+        let connector = self.clone();
+        restarts.spawn(async move {
+            host::pump::sleep_until(Some(due)).await;
+            match connector.start_on(id, Occasion::Due).await {
+                Ok(_) | Err(ContainerError::NotModified(_) | ContainerError::NotFound(_)) => {}
+                Err(error) => {
+                    tracing::warn!(container = %id, %error, "a container could not be started again")
+                }
+            }
+        });
+    }
+
+    async fn turn(&self, id: ContainerId) -> MutexGuard<'_, ()> {
+        let number = id.to_string().bytes().fold(0, |sum: usize, letter| sum + usize::from(letter));
+        self.turns[number % TURNS].lock().await
     }
 
     /// Ends the places of all containers that do not run.

@@ -55,7 +55,13 @@ impl House {
         let connector = Connector::new(containers.clone(), network.clone());
         ground.spawn(connector.clone().follow(ground.token().clone()));
 
-        let executor = ContainerExecutor::new(&config, images.clone(), containers.clone(), network.clone());
+        let executor = ContainerExecutor::new(
+            &config,
+            images.clone(),
+            containers.clone(),
+            network.clone(),
+            connector.clone(),
+        );
         let executor = Arc::new(executor.context("making room for secrets in memory")?);
         let (node, handle) = Node::new(&config, executor);
         membership.spawn(node.run(membership.token().clone()));

@@ -15,9 +15,10 @@ use crate::container::error::{ContainerError, Doing};
 use crate::container::event::{Action, ContainerEvent};
 use crate::container::ground::{Ground, Handle, RuntimeConfig};
 use crate::container::id::ContainerId;
-use crate::container::keeper::{Command, Frozen, Keeper, Leavings};
+use crate::container::keeper::{Command, Frozen, Keeper, Leavings, Occasion};
 use crate::container::mounts;
 use crate::container::prepare::{EXIT_FILE, UPPER, log_file};
+use crate::container::restart::RestartPolicy;
 use crate::container::signal::Signal;
 use crate::container::spec;
 use crate::container::state::{Exit, Phase, Record};
@@ -133,7 +134,20 @@ impl Containers {
         id: ContainerId,
         surroundings: Option<Surroundings>,
     ) -> Result<(), ContainerError> {
-        self.ask(id, |answer| Command::Start(surroundings, answer)).await
+        self.start_on(id, surroundings, Occasion::Wished).await
+    }
+
+    /// The same, also for a container that is due to be started again.
+    ///
+    /// # Errors
+    /// As [`Containers::start`], or if it is not due any more.
+    pub async fn start_on(
+        &self,
+        id: ContainerId,
+        surroundings: Option<Surroundings>,
+        occasion: Occasion,
+    ) -> Result<(), ContainerError> {
+        self.ask(id, |answer| Command::Start(surroundings, occasion, answer)).await
     }
 
     /// Asks a container to end, and kills it when its grace is over; returns when it has ended.
@@ -144,6 +158,9 @@ impl Containers {
         let handle = self.handle(id)?;
         let record = Arc::clone(&handle.record.borrow());
         if record.running().is_none() {
+            if record.restarts.due.is_some() {
+                return tell(&handle, Command::MarkStopped).await;
+            }
             return Err(ContainerError::NotModified("container already stopped".into()));
         }
         self.end(&handle, wish).await?;
@@ -191,22 +208,18 @@ impl Containers {
     /// If it does not run.
     pub async fn kill(&self, id: ContainerId, signal: Signal) -> Result<(), ContainerError> {
         let handle = self.handle(id)?;
-        if signal == Signal::KILL {
+        let own = Signal::of_container(&handle.record.borrow().description);
+        if signal == Signal::KILL || own.is_ok_and(|own| own == signal) {
             tell(&handle, Command::MarkStopped).await?;
         }
         ask(&handle, |answer| Command::Signal(signal.number(), answer)).await
     }
 
-    /// Stops a container if it runs, and starts it as it was started before.
+    /// Tells all who listen that somebody stopped a container and started it again.
     ///
     /// # Errors
-    /// As [`Containers::stop`] and [`Containers::start`].
-    pub async fn restart(&self, id: ContainerId, wish: StopWish) -> Result<(), ContainerError> {
-        match self.stop(id, wish).await {
-            Ok(()) | Err(ContainerError::NotModified(_)) => {}
-            Err(error) => return Err(error),
-        }
-        self.start(id, None).await?;
+    /// If there is no such container.
+    pub fn tell_restarted(&self, id: ContainerId) -> Result<(), ContainerError> {
         self.ground.publish(&*self.inspect(id)?, Action::Restart);
         Ok(())
     }
@@ -348,12 +361,17 @@ impl Containers {
         done
     }
 
-    /// Gives it other limits, also while it runs.
+    /// Gives it other limits, also while it runs, and perhaps another policy.
     ///
     /// # Errors
     /// If a limit breaks a rule, or the kernel says no.
-    pub async fn update(&self, id: ContainerId, limits: Limits) -> Result<(), ContainerError> {
-        self.ask(id, |answer| Command::Update(Box::new(limits), answer)).await
+    pub async fn update(
+        &self,
+        id: ContainerId,
+        limits: Limits,
+        policy: Option<RestartPolicy>,
+    ) -> Result<(), ContainerError> {
+        self.ask(id, |answer| Command::Update(Box::new(limits), policy, answer)).await
     }
 
     /// Reads the log of a container. Lines come as fast as they are taken, and end with the log, or with the
@@ -477,6 +495,10 @@ async fn take_up(ground: &Arc<Ground>, mut record: Record) {
             }
         }
     }
+    if let Some(exit) = record.exit() {
+        let policy = record.description.restart;
+        record.restarts = record.restarts.at_return(policy, exit, record.stopped_by_user);
+    }
     let handle = Keeper::hire(ground, record, line);
     let mut index = ground.index();
     index.by_name.insert(name, id);
@@ -507,6 +529,10 @@ fn check(wish: &Description) -> Result<(), ContainerError> {
     spec::resources::resources(&wish.limits, &wish.confinement, &[])?;
     wish.log.plan().map_err(|error| ContainerError::Invalid(error.to_string()))?;
     Signal::of_container(wish)?;
+    if wish.auto_remove && wish.restart != RestartPolicy::No {
+        let text = "can't create 'AutoRemove' container with restart policy";
+        return Err(ContainerError::Invalid(text.to_owned()));
+    }
     let mut targets = BTreeSet::new();
     for mount in &wish.mounts {
         let invalid = |rule: &str| {

@@ -10,6 +10,7 @@ use model::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::container::health::HealthTest;
+use crate::container::restart::RestartPolicy;
 use crate::logs::options::LogConfig;
 
 /// What a container shall be.
@@ -68,6 +69,8 @@ pub struct Description {
     pub log: LogConfig,
     /// Whether it goes away by itself when it has ended.
     pub auto_remove: bool,
+    /// Whether it is started again when it has ended.
+    pub restart: RestartPolicy,
     /// Words for the daemon, kept and shown but not understood here.
     pub notes: BTreeMap<String, String>,
 }

@@ -10,6 +10,17 @@ pub enum ContainerError {
     /// There is no such container.
     #[error("No such container: {0}")]
     NotFound(String),
+    /// There is nothing at a path in a container.
+    #[error("Could not find the file {path} in container {container}")]
+    NoSuchFile {
+        /// The path.
+        path: String,
+        /// The container.
+        container: ContainerId,
+    },
+    /// What shall be written cannot be.
+    #[error("{0}")]
+    ReadOnly(String),
     /// There is no such process in a container.
     #[error("No such exec instance: {0}")]
     ExecNotFound(String),

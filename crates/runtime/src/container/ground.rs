@@ -63,6 +63,8 @@ pub(crate) struct Index {
 pub(crate) struct Handle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) record: watch::Receiver<Arc<Record>>,
+    /// Held by whoever mounts its files while it does not run, and while it starts.
+    pub(crate) files: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Ground {

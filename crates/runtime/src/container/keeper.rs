@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::container::attachment::Attachment;
@@ -20,6 +20,7 @@ use crate::container::ground::{Ground, Handle};
 use crate::container::health::{self, Health};
 use crate::container::oci;
 use crate::container::prepare::{self, Beginning, EXIT_FILE};
+use crate::container::restart::{RestartPolicy, Restarts};
 use crate::container::state::{Exit, Phase, Record, Running, StartFailure};
 use crate::supervisor::{self, Ended, Line, Request, Word};
 
@@ -27,7 +28,7 @@ use crate::supervisor::{self, Ended, Line, Request, Word};
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Start it; the answer comes when it runs.
-    Start(Option<Surroundings>, Answer),
+    Start(Option<Surroundings>, Occasion, Answer),
     /// Connect with it: now if it runs, else when it starts.
     Attach(oneshot::Sender<Result<Attachment, ContainerError>>),
     /// A signal for its process.
@@ -40,8 +41,8 @@ pub(crate) enum Command {
     Freeze(Frozen, Answer),
     /// Another name, which is already kept for it.
     Rename(String, Answer),
-    /// Other limits.
-    Update(Box<Limits>, Answer),
+    /// Other limits, and perhaps another policy.
+    Update(Box<Limits>, Option<RestartPolicy>, Answer),
     /// What is known of its health.
     Health(Health),
     /// Leave nothing of it.
@@ -50,6 +51,15 @@ pub(crate) enum Command {
 
 /// To whom a command is answered.
 pub(crate) type Answer = oneshot::Sender<Result<(), ContainerError>>;
+
+/// Why a container is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Somebody wishes it.
+    Wished,
+    /// It has ended, and is due to be started again.
+    Due,
+}
 
 /// Whether a container stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +90,7 @@ pub(crate) struct Keeper {
     /// Those who want to hear it from its first word on.
     listeners: Vec<oneshot::Sender<Result<Attachment, ContainerError>>>,
     health: Option<CancellationToken>,
+    files: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A start that is under way.
@@ -87,6 +98,8 @@ pub(crate) struct Keeper {
 struct Starting {
     answer: Answer,
     at: Timestamp,
+    /// Nobody else mounts its files until it runs.
+    _alone: OwnedMutexGuard<()>,
 }
 
 /// Whether a keeper goes on.
@@ -109,12 +122,14 @@ impl Keeper {
             starting: None,
             listeners: Vec::new(),
             health: None,
+            files: Arc::default(),
         };
+        let files = Arc::clone(&keeper.files);
         if keeper.line.is_some() {
             keeper.watch_health();
         }
         ground.shutdown.spawn(keeper.keep());
-        Handle { commands, record: seen }
+        Handle { commands, record: seen, files }
     }
 
     async fn keep(mut self) {
@@ -136,13 +151,15 @@ impl Keeper {
 
     async fn obey(&mut self, command: Command) -> Work {
         match command {
-            Command::Start(surroundings, answer) => self.start(surroundings, answer).await,
+            Command::Start(surroundings, occasion, answer) => {
+                return self.start(surroundings, occasion, answer).await;
+            }
             Command::Attach(answer) => self.attach(answer).await,
             Command::Signal(signal, answer) => {
                 let done = self.signal(signal).await;
                 let _ = answer.send(done);
             }
-            Command::MarkStopped => self.change(|record| record.stopped_by_user = true),
+            Command::MarkStopped => self.mark_stopped(),
             Command::Resize(size, answer) => {
                 let done = self.resize(size).await;
                 let _ = answer.send(done);
@@ -156,8 +173,8 @@ impl Keeper {
                 let _ = answer.send(self.save());
                 self.publish(Action::Rename { old });
             }
-            Command::Update(limits, answer) => {
-                let _ = answer.send(self.update(*limits));
+            Command::Update(limits, policy, answer) => {
+                let _ = answer.send(self.update(*limits, policy));
             }
             Command::Health(health) => self.note_health(health),
             Command::Remove(leavings, answer) => return self.remove(leavings, answer).await,
@@ -167,27 +184,44 @@ impl Keeper {
 
     // Starting.
 
-    async fn start(&mut self, surroundings: Option<Surroundings>, answer: Answer) {
+    async fn start(
+        &mut self,
+        surroundings: Option<Surroundings>,
+        occasion: Occasion,
+        answer: Answer,
+    ) -> Work {
         let record = self.now();
+        let restarts = match (occasion, record.restarts.due) {
+            (Occasion::Wished, _) => Restarts::default(),
+            (Occasion::Due, Some(_)) => record.restarts.done(),
+            (Occasion::Due, None) => {
+                let _ = answer.send(Err(ContainerError::NotModified("it is not due any more".into())));
+                return Work::GoesOn;
+            }
+        };
         if self.starting.is_some() || record.running().is_some() {
             let _ = answer.send(Err(ContainerError::NotModified("container already running".into())));
-            return;
+            return Work::GoesOn;
         }
         self.wait_until_cleared().await;
+        let alone = Arc::clone(&self.files).lock_owned().await;
         let surroundings = surroundings.or_else(|| record.surroundings.clone()).unwrap_or_default();
         self.change(|record| {
             record.surroundings = Some(surroundings.clone());
             record.stopped_by_user = false;
+            record.restarts = restarts;
             record.health = None;
         });
         match self.launch(record, surroundings).await {
             Ok(line) => {
                 self.line = Some(line);
-                self.starting = Some(Starting { answer, at: host::clock::now() });
+                self.starting = Some(Starting { answer, at: host::clock::now(), _alone: alone });
+                Work::GoesOn
             }
             Err(error) => {
                 self.give_back();
                 let _ = answer.send(Err(error));
+                self.leave_if_wished().await
             }
         }
     }
@@ -216,7 +250,7 @@ impl Keeper {
         match word {
             Some(Word::Held) => self.let_listeners_in().await,
             Some(Word::Started { pid }) => self.started(pid),
-            Some(Word::Failed) => self.failed(),
+            Some(Word::Failed) => return self.failed().await,
             Some(Word::Exited(ended)) => self.exited(ended),
             Some(Word::Output(..)) => {}
             None => return self.line_closed().await,
@@ -254,7 +288,7 @@ impl Keeper {
         }
     }
 
-    fn failed(&mut self) {
+    async fn failed(&mut self) -> Work {
         let program = self.ground.oci().map(|oci| oci.program).unwrap_or_default();
         let failure = oci::failure(&self.ground.run_folder(self.id()), &program);
         self.change(|record| record.failure = Some(failure.clone()));
@@ -265,14 +299,27 @@ impl Keeper {
             let StartFailure { exit_code, message } = failure;
             let _ = starting.answer.send(Err(ContainerError::Start { exit_code, message }));
         }
+        self.leave_if_wished().await
+    }
+
+    /// A container that is wished to go away by itself does so when it has ended, or could not be started.
+    async fn leave_if_wished(&mut self) -> Work {
+        if self.now().description.auto_remove {
+            self.remove(Leavings::Nothing, oneshot::channel().0).await
+        } else {
+            Work::GoesOn
+        }
     }
 
     fn exited(&mut self, ended: Ended) {
         let Some(running) = self.now().running() else { return };
         let Ended { code, oom, at } = ended;
+        let exit = Exit { code, oom, started: running.started, finished: at };
         self.change(|record| {
-            record.phase = Phase::Exited(Exit { code, oom, started: running.started, finished: at });
+            record.phase = Phase::Exited(exit);
             record.exits += 1;
+            let policy = record.description.restart;
+            record.restarts = record.restarts.after(policy, exit, record.stopped_by_user);
         });
         if let Err(error) = self.save() {
             tracing::warn!(container = %self.id(), %error, "the end of a container could not be kept");
@@ -290,7 +337,7 @@ impl Keeper {
     async fn line_closed(&mut self) -> Work {
         self.line = None;
         if self.starting.is_some() {
-            self.failed();
+            return self.failed().await;
         }
         if let Some(running) = self.now().running() {
             let exit_file = self.ground.folder(self.id()).join(EXIT_FILE);
@@ -301,8 +348,7 @@ impl Keeper {
             });
             self.exited(ended);
         }
-        let done = self.now().exit().is_some() && self.now().description.auto_remove;
-        if done { self.remove(Leavings::Nothing, oneshot::channel().0).await } else { Work::GoesOn }
+        if self.now().exit().is_some() { self.leave_if_wished().await } else { Work::GoesOn }
     }
 
     /// Waits until nothing of the last process is left.
@@ -324,6 +370,19 @@ impl Keeper {
             self.listeners.push(answer);
         }
         self.publish(Action::Attach);
+    }
+
+    /// A container that is due to be started again is so no more.
+    fn mark_stopped(&self) {
+        self.change(|record| {
+            record.stopped_by_user = true;
+            record.restarts.due = None;
+        });
+        if self.now().running().is_none()
+            && let Err(error) = self.save()
+        {
+            tracing::warn!(container = %self.id(), %error, "that a container was stopped could not be kept");
+        }
     }
 
     async fn signal(&mut self, signal: u8) -> Result<(), ContainerError> {
@@ -371,15 +430,23 @@ impl Keeper {
         self.save()
     }
 
-    fn update(&mut self, limits: Limits) -> Result<(), ContainerError> {
+    fn update(&mut self, limits: Limits, policy: Option<RestartPolicy>) -> Result<(), ContainerError> {
         let record = self.now();
+        if policy.is_some_and(|policy| policy != RestartPolicy::No) && record.description.auto_remove {
+            let text = "Restart policy cannot be updated because AutoRemove is enabled for the container";
+            return Err(ContainerError::Conflict(text.to_owned()));
+        }
         let confinement = &record.description.confinement;
         let wanted = crate::container::spec::resources::resources(&limits, confinement, &[])?;
         if record.running().is_some() {
             crate::cgroup::limit(&self.ground, record.id, &wanted)
                 .doing(|| "changing the control group".into())?;
         }
-        self.change(|record| Arc::make_mut(&mut record.description).limits = limits);
+        self.change(|record| {
+            let description = Arc::make_mut(&mut record.description);
+            description.limits = limits;
+            description.restart = policy.unwrap_or(description.restart);
+        });
         self.publish(Action::Update);
         self.save()
     }

@@ -104,17 +104,18 @@ pub(crate) fn user_of(wish: &Description) -> &str {
 }
 
 fn make_folders(folder: &Path, run: &Path) -> io::Result<()> {
-    for (place, access) in [
-        (folder.join(UPPER), Access::Public),
-        (folder.join(WORK), Access::Private),
-        (run.join("rootfs"), Access::Private),
-    ] {
-        files::make_folder(&place, access)?;
-    }
+    make_own(folder)?;
+    files::make_folder(&run.join("rootfs"), Access::Private)?;
     for left in ["socket", "pid", "oci.log", "failure"] {
         files::remove_if_there(&run.join(left))?;
     }
     files::remove_if_there(&folder.join(EXIT_FILE))
+}
+
+/// Makes the folders of what a container writes.
+pub(crate) fn make_own(folder: &Path) -> io::Result<()> {
+    files::make_folder(&folder.join(UPPER), Access::Public)?;
+    files::make_folder(&folder.join(WORK), Access::Private)
 }
 
 fn rules(ground: &Ground, wish: &Description) -> Result<Option<Arc<Seccomp>>, ContainerError> {

@@ -16,6 +16,7 @@ use crate::container::description::{Description, Surroundings};
 use crate::container::health::Health;
 use crate::container::id::ContainerId;
 use crate::container::mounts::MountPoint;
+use crate::container::restart::Restarts;
 
 /// All that is known of a container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Record {
     /// Whether it was stopped by a user since it was last started.
     #[serde(default)]
     pub stopped_by_user: bool,
+    /// How often it was started again by itself.
+    #[serde(default)]
+    pub restarts: Restarts,
     /// Why it could not be started last time; absent if it could.
     #[serde(default)]
     pub failure: Option<StartFailure>,
@@ -118,6 +122,7 @@ impl Record {
             starts: 0,
             exits: 0,
             stopped_by_user: false,
+            restarts: Restarts::default(),
             failure: None,
             health: None,
         }
@@ -128,6 +133,18 @@ impl Record {
         let mut labels = self.description.image.defaults.labels.clone();
         labels.extend(self.description.labels.clone());
         labels
+    }
+
+    /// The word that people know its state by.
+    pub fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Created => "created",
+            Phase::Running(_) => "running",
+            Phase::Paused(_) => "paused",
+            Phase::Exited(_) if self.restarts.due.is_some() => "restarting",
+            Phase::Exited(_) => "exited",
+            Phase::Removing => "removing",
+        }
     }
 
     /// The process, if there is one.
@@ -163,19 +180,6 @@ impl Record {
         match files::read_if_there(&folder.join(STATE_FILE))? {
             Some(text) => Ok(Some(serde_json::from_slice(&text)?)),
             None => Ok(None),
-        }
-    }
-}
-
-impl Phase {
-    /// The word that people know it by.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Running(_) => "running",
-            Self::Paused(_) => "paused",
-            Self::Exited(_) => "exited",
-            Self::Removing => "removing",
         }
     }
 }

@@ -13,11 +13,11 @@ use host::files;
 use crate::image::config::ImageDocument;
 use crate::image::digest::{ChainId, Digest, Hashed, ImageId};
 use crate::image::error::{ImageError, ImageErrorKind};
-use crate::image::packing::{Bounds, unpacked};
 use crate::image::progress::{Counter, Progress};
 use crate::image::shelf::{NewLayer, Shelf};
-use crate::image::tape::{MalformedTape, Tape, malformed};
-use crate::image::unpack::unpack;
+use crate::tape::packing::{Bounds, unpacked};
+use crate::tape::unpack::unpack;
+use crate::tape::{MalformedTape, Tape, malformed};
 
 /// A folder in the making; gone unless it was moved.
 #[derive(Debug)]

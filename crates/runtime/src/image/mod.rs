@@ -13,11 +13,9 @@ mod content;
 mod credentials;
 mod digest;
 mod error;
-mod feed;
 mod identity;
 mod layers;
 mod manifest;
-mod packing;
 mod progress;
 mod pull;
 mod push;
@@ -25,10 +23,8 @@ mod registry;
 mod remove;
 mod shelf;
 mod show;
-mod tape;
 #[cfg(test)]
 mod tests;
-mod unpack;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +32,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use futures_util::stream::unfold;
 use model::image::ImageRef;
 
 pub use archive::{ImportOptions, Loaded};
@@ -51,7 +46,7 @@ pub use registry::Registries;
 pub use remove::{Insistence, Pruned, Removed, Use, UseState, Uses};
 pub use show::{HistoryItem, ImageFilter, ImageInspect, ImageSummary, ImageUsage};
 
-use feed::{Chunks, Feed, feed};
+use crate::tape::feed::{self, Feed};
 use pull::Puller;
 use shelf::Shelf;
 
@@ -258,16 +253,9 @@ impl Images {
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, ImageError> {
         let images = self.0.to_save(names)?;
         let shelf = Arc::clone(&self.0);
-        let (mut chunks, receiver) = Chunks::new();
-        let work = tokio::task::spawn_blocking(move || {
+        Ok(feed::written(move |chunks| {
             let _hold = shelf.hold();
-            if let Err(error) = shelf.save(&images, &mut chunks) {
-                chunks.fail(error);
-            }
-        });
-        // The task's handle lives as long as its stream; it ends by itself when nobody reads.
-        Ok(unfold((receiver, work), |(mut receiver, work)| async {
-            Some((receiver.recv().await?, (receiver, work)))
+            shelf.save(&images, chunks)
         }))
     }
 
@@ -277,17 +265,15 @@ impl Images {
         stream: impl Stream<Item = io::Result<Bytes>>,
         work: impl FnOnce(&Shelf, Feed) -> Result<T, ImageError> + Send + 'static,
     ) -> Result<T, ImageError> {
-        let (feeder, feed) = feed();
         let shelf = Arc::clone(&self.0);
-        let work = tokio::task::spawn_blocking(move || {
+        let work = move |feed: Feed| {
             let hold = shelf.hold();
             let result = work(&shelf, feed);
             drop(hold);
             let cleared = shelf.clear();
             result.and_then(|done| cleared.map(|_| done))
-        });
-        let (result, ()) = tokio::join!(work, feeder.pour(stream));
-        result.unwrap_or_else(|error| {
+        };
+        feed::consumed(stream, work).await.unwrap_or_else(|error| {
             Err(ImageError::new(ImageErrorKind::Machine, format!("the work broke off: {error}")))
         })
     }

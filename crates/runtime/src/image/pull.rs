@@ -22,12 +22,12 @@ use crate::image::content::BlobDraft;
 use crate::image::credentials::Credentials;
 use crate::image::digest::{ChainId, Digest, ImageId};
 use crate::image::error::{ImageError, ImageErrorKind};
-use crate::image::feed::{Feed, Feeder, feed};
 use crate::image::layers::failure;
 use crate::image::manifest::{Descriptor, ImageManifest, Manifest, Platform, choose};
 use crate::image::progress::{Counter, Progress};
 use crate::image::registry::{Purpose, Registries, Session};
 use crate::image::shelf::{NewLayer, Shelf};
+use crate::tape::feed::{Feed, Feeder, feed};
 
 /// How to pull.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

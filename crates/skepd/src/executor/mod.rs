@@ -50,17 +50,18 @@ pub(crate) struct ContainerExecutor {
 }
 
 impl ContainerExecutor {
-    /// Hands with these images, containers and network.
+    /// Hands with these images, containers and network, which connects the containers of users too.
     pub(crate) fn new(
         config: &Config,
         images: Images,
         containers: Containers,
         network: Network,
+        connector: Connector,
     ) -> io::Result<Self> {
         Ok(Self {
             machine: Machine::read(),
             images: TaskImages::new(images),
-            connector: Connector::new(containers.clone(), network.clone()),
+            connector,
             files: TaskFiles::open(&config.exec_root)?,
             turns: Semaphore::new(config.task_parallelism),
             tls: watch::Sender::new(None),

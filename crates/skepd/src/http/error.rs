@@ -69,7 +69,10 @@ impl From<ImageError> for Refused {
 impl From<ContainerError> for Refused {
     fn from(error: ContainerError) -> Self {
         let status = match &error {
-            ContainerError::NotFound(_) | ContainerError::ExecNotFound(_) => 404,
+            ContainerError::NotFound(_)
+            | ContainerError::ExecNotFound(_)
+            | ContainerError::NoSuchFile { .. } => 404,
+            ContainerError::ReadOnly(_) => 403,
             ContainerError::Volume(error) => volume_status(error),
             ContainerError::NameTaken { .. } | ContainerError::Conflict(_) => 409,
             ContainerError::Ambiguous(_) | ContainerError::Invalid(_) => 400,

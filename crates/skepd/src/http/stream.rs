@@ -1,6 +1,7 @@
 //! Answers that go on: lines of JSON, frames of output, and connections that become streams.
 
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
@@ -72,6 +73,11 @@ pub(crate) fn with_type(media_type: HeaderValue, body: Body) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response
+}
+
+/// What a client sends, piece by piece.
+pub(crate) fn incoming(request: Request) -> impl Stream<Item = std::io::Result<Bytes>> {
+    request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other))
 }
 
 /// Takes the connection over: the answer to the client, and the stream once the answer is on its way. `None` if

@@ -200,9 +200,9 @@ impl Drop for Host {
 }
 
 /// The programs in `busybox:test`.
-const APPLETS: [&str; 22] = [
+const APPLETS: [&str; 25] = [
     "sh", "sleep", "echo", "cat", "ls", "id", "hostname", "true", "false", "httpd", "wget", "nslookup",
-    "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty",
+    "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty", "ln", "mkdir", "rm",
 ];
 
 /// A program that was built beside the daemon.

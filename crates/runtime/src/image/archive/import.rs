@@ -11,10 +11,10 @@ use crate::image::digest::ImageId;
 use crate::image::error::ImageError;
 use crate::image::layers::failure;
 use crate::image::manifest::Platform;
-use crate::image::packing::{Bounds, unpacked};
 use crate::image::progress::Progress;
 use crate::image::shelf::Shelf;
 use crate::image::show::rfc3339;
+use crate::tape::packing::{Bounds, unpacked};
 
 /// What an imported image is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use crate::image::digest::{Digest, ImageId};
 use crate::image::error::ImageError;
 use crate::image::layers::failure;
 use crate::image::manifest::{MANIFEST_BYTES_MAX, Manifest, Platform, choose};
-use crate::image::packing::{Bounds, unpacked};
 use crate::image::progress::Progress;
 use crate::image::shelf::Shelf;
-use crate::image::tape::{Tape, TapeKind, malformed};
+use crate::tape::packing::{Bounds, unpacked};
+use crate::tape::{Tape, TapeKind, malformed};
 
 /// An image that came from an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use tar::EntryType;
 
 use super::{Part, file, folder, hard_link, part, symlink, tar};
-use crate::image::tape::Tape;
-use crate::image::unpack::unpack;
+use crate::tape::Tape;
+use crate::tape::unpack::unpack;
 
 fn unpacked(parts: &[Part], folder: &Path) -> io::Result<u64> {
     fs::create_dir_all(folder)?;

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::routing::{get, post};
-use futures_util::{Stream, StreamExt};
 use model::image::ImageRef;
 use runtime::image::{
     Credentials, Distribution, ImageError, ImageFilter, ImportOptions, Insistence, Platform, Progress,
@@ -99,13 +98,13 @@ async fn import(daemon: &Daemon, query: &Query, request: Request) -> Answer {
         message: query.text("message").to_owned(),
         platform: platform(query)?,
     };
-    let id = daemon.images.import(incoming(request), options).await?;
+    let id = daemon.images.import(stream::incoming(request), options).await?;
     daemon.tell_image("import", &id.to_string(), &id.to_string());
     Ok(respond::json(&json!({ "status": id.to_string() })))
 }
 
 async fn load(State(daemon): Shared, request: Request) -> Answer {
-    let archive = incoming(request);
+    let archive = stream::incoming(request);
     let work = |progress: Progress| async move {
         for loaded in daemon.images.load(archive, progress).await? {
             daemon.tell_image("load", &loaded.id.to_string(), &loaded.id.to_string());
@@ -113,10 +112,6 @@ async fn load(State(daemon): Shared, request: Request) -> Answer {
         Ok(())
     };
     watched(work).await
-}
-
-fn incoming(request: Request) -> impl Stream<Item = std::io::Result<axum::body::Bytes>> {
-    request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other))
 }
 
 async fn save_many(State(daemon): Shared, query: Query) -> Answer {

@@ -10,13 +10,13 @@ use model::Duration;
 use network::{HostPort, Link, Protocol, SandboxSpec};
 use runtime::container::ContainerId;
 use runtime::container::description::{
-    Confinement, Description, DeviceUse, HostsLine, Limits, Resolver, SeccompChoice, SharedNamespaces,
-    Sharing, Size, Stdin, Terminal, Ulimit,
+    Confinement, Description, DeviceUse, HostsLine, Resolver, SeccompChoice, SharedNamespaces, Sharing, Size,
+    Stdin, Terminal,
 };
 use runtime::container::health::HealthTest;
 use runtime::logs::options::LogConfig;
 
-use super::mounts;
+use super::{mounts, update};
 use crate::connect::{Mode, Wiring};
 
 /// The key of the client's own words among a container's notes.
@@ -61,13 +61,14 @@ pub(super) fn describe(
         mounts: mounts::of(host, config.volumes.keys().cloned())?,
         read_only_root: host.readonly_rootfs,
         confinement: confinement(host)?,
-        limits: limits(host)?,
+        limits: update::limits(host)?,
         sysctls: host.sysctls.clone(),
         shm_size: u64::try_from(host.shm_size)
             .map_err(|_| ApiError::invalid("HostConfig.ShmSize: SHM size can not be less than 0"))?,
         shared: shared(host, find)?,
         log: LogConfig { driver: host.log_config.r#type.clone(), options: host.log_config.config.clone() },
         auto_remove: host.auto_remove,
+        restart: update::policy(&host.restart_policy)?,
         ..Description::default()
     };
     let aliases =
@@ -80,10 +81,6 @@ pub(super) fn describe(
 
 fn refuse_unbuilt(host: &HostConfig) -> Result<(), ApiError> {
     let unbuilt = [
-        (
-            !matches!(host.restart_policy.name.as_str(), "" | "no"),
-            "restarting containers outside of services",
-        ),
         (!host.volumes_from.is_empty(), "taking volumes from other containers"),
         (!host.links.is_empty(), "links between containers"),
         (!host.device_requests.is_empty(), "requesting devices by what they can do"),
@@ -161,41 +158,6 @@ fn device(device: &api::host_config::DeviceMapping) -> DeviceUse {
         path: device.path_in_container.clone(),
         access: device.cgroup_permissions.clone(),
     }
-}
-
-fn limits(host: &HostConfig) -> Result<Limits, ApiError> {
-    let refuse =
-        |field: &str, value: i64| ApiError::invalid(format!("HostConfig.{field}: {value} is out of range"));
-    let whole = |value: i64, field: &str| u64::try_from(value).map_err(|_| refuse(field, value));
-    let ulimit = |limit: &api::spec::container::Ulimit| Ulimit {
-        name: limit.name.clone(),
-        soft: limit.soft,
-        hard: limit.hard,
-    };
-    if host.nano_cpus < 0 || host.memory < 0 || host.memory_reservation < 0 {
-        let message = "HostConfig: NanoCpus, Memory and MemoryReservation cannot be negative";
-        return Err(ApiError::invalid(message));
-    }
-    Ok(Limits {
-        nano_cpus: host.nano_cpus,
-        cpu_shares: whole(host.cpu_shares, "CpuShares")?,
-        cpu_period: whole(host.cpu_period, "CpuPeriod")?,
-        cpu_quota: host.cpu_quota,
-        cpuset_cpus: host.cpuset_cpus.clone(),
-        cpuset_mems: host.cpuset_mems.clone(),
-        memory: host.memory,
-        memory_reservation: host.memory_reservation,
-        memory_swap: host.memory_swap,
-        swappiness: host.memory_swappiness.and_then(|value| u64::try_from(value).ok()),
-        pids: host.pids_limit.unwrap_or(0),
-        block_weight: host.blkio_weight,
-        ulimits: host.ulimits.iter().map(ulimit).collect(),
-        oom_score_adj: i32::try_from(host.oom_score_adj)
-            .ok()
-            .filter(|value| (-1000..=1000).contains(value))
-            .ok_or_else(|| refuse("OomScoreAdj", host.oom_score_adj))?,
-        oom_kill_disable: host.oom_kill_disable.unwrap_or(false),
-    })
 }
 
 fn shared(

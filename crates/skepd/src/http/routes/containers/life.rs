@@ -33,6 +33,7 @@ pub(super) async fn restart(State(daemon): Shared, Path(id): Path<String>, query
         daemon.containers.stop(id, wish).await?;
     }
     daemon.connector.start(id).await?;
+    daemon.containers.tell_restarted(id)?;
     Ok(respond::no_content())
 }
 

@@ -48,7 +48,8 @@ pub(super) async fn list(State(daemon): Shared, query: Query) -> Answer {
     let chosen = Chosen::new(&filters, &daemon)?;
     let mut records = daemon.containers.list();
     records.sort_by(|a, b| b.created.cmp(&a.created).then(a.id.cmp(&b.id)));
-    records.retain(|record| (all || record.running().is_some()) && chosen.has(record));
+    let is_up = |record: &Record| record.running().is_some() || record.restarts.due.is_some();
+    records.retain(|record| (all || is_up(record)) && chosen.has(record));
     let measured = if query.truth("size") { Measured::Yes } else { Measured::No };
     let shown = summaries(&daemon, &records, measured).await;
     let shown = shown.into_iter().filter(|shown| by_ports(&filters, shown));
@@ -132,7 +133,7 @@ impl<'a> Chosen<'a> {
         self.filters.prefix("id", &record.id.to_string())
             && self.filters.any("name", |name| record.name.contains(name.trim_matches(['/', '^', '$'])))
             && self.filters.labels("label", &wish.labels)
-            && self.filters.exact("status", record.phase.word())
+            && self.filters.exact("status", record.word())
             && self.filters.exact("health", health)
             && self.filters.any("volume", mounted)
             && self.filters.any("network", on)
@@ -190,7 +191,7 @@ fn summary(record: &Record, sandbox: Option<&Sandbox>, machine: &str, now: Times
         size_rw: None,
         size_root_fs: None,
         labels,
-        state: record.phase.word().to_owned(),
+        state: record.word().to_owned(),
         status: status(record, now),
         host_config: SummaryHostConfig { network_mode: network.to_owned() },
         network_settings: SummaryNetworkSettings {
@@ -230,6 +231,9 @@ fn status(record: &Record, now: Timestamp) -> String {
         Phase::Created => "Created".to_owned(),
         Phase::Removing => "Removal In Progress".to_owned(),
         Phase::Paused(running) => format!("Up {} (Paused)", since(running.started)),
+        Phase::Exited(exit) if record.restarts.due.is_some() => {
+            format!("Restarting ({}) {} ago", exit.code, since(exit.finished))
+        }
         Phase::Exited(exit) => format!("Exited ({}) {} ago", exit.code, since(exit.finished)),
         Phase::Running(running) => {
             let health = match record.health.as_ref().map(|health| health.status) {

@@ -4,11 +4,13 @@ mod attach;
 mod create;
 mod describe;
 mod exec;
+mod files;
 mod life;
 mod list;
 mod mounts;
 mod show;
 mod size;
+mod update;
 mod watch;
 
 use std::sync::Arc;
@@ -47,15 +49,10 @@ pub(super) fn routes() -> Router<Arc<Daemon>> {
         .route("/exec/{id}/start", post(exec::start))
         .route("/exec/{id}/resize", post(exec::resize))
         .route("/exec/{id}/json", get(exec::inspect))
-        .route("/containers/{id}/update", post(|| missing("changing the limits of containers")))
-        .route("/containers/{id}/changes", get(|| missing("comparing a container with its image")))
-        .route("/containers/{id}/export", get(|| missing("exporting containers")))
-        .route(
-            "/containers/{id}/archive",
-            get(|| missing("copying from containers"))
-                .head(|| missing("copying from containers"))
-                .put(|| missing("copying into containers")),
-        )
+        .route("/containers/{id}/update", post(update::update))
+        .route("/containers/{id}/changes", get(files::changes))
+        .route("/containers/{id}/export", get(files::export))
+        .route("/containers/{id}/archive", get(files::take_out).head(files::stat).put(files::put_in))
 }
 
 async fn missing(what: &'static str) -> Failure {

@@ -13,7 +13,7 @@ use runtime::container::mounts::MountKind;
 use runtime::container::{Phase, Record};
 
 use super::describe::WISH;
-use super::size;
+use super::{size, update};
 use crate::connect::{Mode, Wiring};
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
@@ -59,7 +59,7 @@ fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> Contain
         hosts_path: file(exec_root, "hosts"),
         log_path: file(data_root, &format!("{}-json.log", record.id)),
         name: format!("/{}", record.name),
-        restart_count: 0,
+        restart_count: i64::try_from(record.restarts.count).unwrap_or(i64::MAX),
         driver: "overlay2".to_owned(),
         platform: "linux".to_owned(),
         mount_label: String::new(),
@@ -86,11 +86,13 @@ fn state(record: &Record) -> ContainerState {
     let running = record.running();
     let exit = record.exit();
     let failure = record.failure.as_ref();
+    // Who is about to be started again counts as running, as in Docker.
+    let restarting = record.restarts.due.is_some();
     ContainerState {
-        status: record.phase.word().to_owned(),
-        running: running.is_some(),
+        status: record.word().to_owned(),
+        running: running.is_some() || restarting,
         paused: matches!(record.phase, Phase::Paused(_)),
-        restarting: false,
+        restarting,
         oom_killed: exit.is_some_and(|exit| exit.oom),
         dead: false,
         pid: running.map_or(0, |running| running.pid.into()),
@@ -190,11 +192,6 @@ fn host_config(wish: &Description) -> HostConfig {
     let wiring = Wiring::of(wish);
     let known = wished(wish).map(|create| create.host_config).unwrap_or_else(|| HostConfig {
         network_mode: network_name(&wiring).to_owned(),
-        nano_cpus: wish.limits.nano_cpus,
-        memory: wish.limits.memory,
-        memory_reservation: wish.limits.memory_reservation,
-        memory_swap: wish.limits.memory_swap,
-        pids_limit: Some(wish.limits.pids).filter(|pids| *pids != 0),
         readonly_rootfs: wish.read_only_root,
         cap_add: wish.confinement.capabilities_add.clone(),
         cap_drop: wish.confinement.capabilities_drop.clone(),
@@ -202,10 +199,8 @@ fn host_config(wish: &Description) -> HostConfig {
         sysctls: wish.sysctls.clone(),
         ..HostConfig::default()
     });
-    let mut known = known;
-    if known.restart_policy.name.is_empty() {
-        "no".clone_into(&mut known.restart_policy.name);
-    }
+    let mut known = update::with_limits(known, &wish.limits);
+    known.restart_policy = update::shown_policy(wish.restart);
     if known.log_config.r#type.is_empty() {
         wish.log.driver().clone_into(&mut known.log_config.r#type);
         known.log_config.config.clone_from(&wish.log.options);

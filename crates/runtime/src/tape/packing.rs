@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::image::tape::malformed;
+use crate::tape::malformed;
 
 /// What an archive may become. Bounds are there for hostile ones; no honest image comes near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use std::io::{self, Read, Write};
 use std::pin::pin;
 
 use bytes::{Buf, Bytes};
+use futures_util::stream::unfold;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 /// A stream's two ends: chunks go in, a reader that blocks comes out.
 pub(crate) fn feed() -> (Feeder, Feed) {
@@ -79,6 +81,38 @@ impl Read for Feed {
     }
 }
 
+/// Lets work that blocks consume a whole stream.
+///
+/// # Errors
+/// If the work panicked.
+pub(crate) async fn consumed<T: Send + 'static>(
+    stream: impl Stream<Item = io::Result<Bytes>>,
+    work: impl FnOnce(Feed) -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let (feeder, feed) = feed();
+    let work = tokio::task::spawn_blocking(move || work(feed));
+    let (done, ()) = tokio::join!(work, feeder.pour(stream));
+    done
+}
+
+/// What work that blocks writes, as a stream. Whoever stops reading stops the work; what goes wrong in it is the
+/// stream's last item.
+pub(crate) fn written<W>(work: W) -> impl Stream<Item = io::Result<Bytes>> + Send + use<W>
+where
+    W: FnOnce(&mut Chunks) -> io::Result<()> + Send + 'static,
+{
+    let (mut chunks, receiver) = Chunks::new();
+    let work = tokio::task::spawn_blocking(move || {
+        if let Err(error) = work(&mut chunks).and_then(|()| chunks.flush()) {
+            chunks.fail(error);
+        }
+    });
+    // The task's handle lives as long as its stream; it ends by itself when nobody reads.
+    unfold((receiver, work), |(mut receiver, work)| async {
+        Some((receiver.recv().await?, (receiver, work)))
+    })
+}
+
 /// Sends what is written as chunks; for work that blocks.
 pub(crate) struct Chunks {
     sender: mpsc::Sender<io::Result<Bytes>>,
@@ -86,13 +120,18 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<io::Result<Bytes>>) {
+    /// Another end to write to the same stream.
+    pub(crate) fn again(&self) -> Self {
+        Self { sender: self.sender.clone(), chunk: Vec::new() }
+    }
+
+    fn new() -> (Self, mpsc::Receiver<io::Result<Bytes>>) {
         let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
         (Self { sender, chunk: Vec::with_capacity(CHUNK_BYTES) }, receiver)
     }
 
     /// Tells the reader why there is no more.
-    pub(crate) fn fail(self, error: io::Error) {
+    fn fail(self, error: io::Error) {
         // A reader who has gone does not wait for reasons.
         let _ = self.sender.blocking_send(Err(error));
     }

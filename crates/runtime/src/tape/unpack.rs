@@ -1,11 +1,12 @@
-//! Unpacks the archive of one layer into a folder that an overlay can stand on.
+//! Unpacks an archive: the one of a layer into a folder that an overlay can stand on, or any into a container.
 //!
-//! Deletions become what overlayfs understands: a removed file is a character device 0:0, a folder that hides what
-//! is below it has the attribute `trusted.overlay.opaque`. Owners, modes, times, attributes, links and devices are
-//! as the archive says. A name from the root on means the layer's root, as in Docker.
+//! Owners, modes, times, attributes, links and devices are as the archive says. Deletions in a layer become what
+//! overlayfs understands: a removed file is a character device 0:0, a folder that hides what is below it has the attribute
+//! `trusted.overlay.opaque`. A name from the root on means the place where the archive goes, as in Docker.
 //!
-//! Nothing is written outside the folder: every parent is opened by the kernel beneath the layer's root, links on
-//! the way that lead out are refused, and the last name is never followed.
+//! Nothing is written outside the root: every parent is opened by the kernel beneath it, and the last name is never
+//! followed. Links on the way that lead out are refused in a layer; in a container they lead where they would lead its
+//! own processes.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -23,11 +24,24 @@ use nix::sys::stat::{
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, linkat, symlinkat, unlinkat};
 
-use crate::image::tape::{Tape, TapeEntry, TapeKind, malformed};
+use crate::tape::{MalformedTape, Tape, TapeEntry, TapeKind, malformed};
 
-/// Unpacks a whole archive into this folder, which must be empty. Tells the bytes of its files.
+/// Unpacks the archive of a layer into this folder, which must be empty. Tells the bytes of its files.
 pub(crate) fn unpack<R: Read>(tape: &mut Tape<R>, folder: &Path, entries_max: u64) -> io::Result<u64> {
-    let mut layer = Unpacking::open(folder)?;
+    unpack_all(Unpacking::new(File::open(folder)?.into(), PathBuf::new(), Goal::Layer), tape, entries_max)
+}
+
+/// Unpacks an archive into a folder of a container, whose root this is.
+pub(crate) fn unpack_into<R: Read>(
+    tape: &mut Tape<R>,
+    (root, folder): (OwnedFd, PathBuf),
+    rules: Rules,
+    entries_max: u64,
+) -> io::Result<u64> {
+    unpack_all(Unpacking::new(root, folder, Goal::Container(rules)), tape, entries_max)
+}
+
+fn unpack_all<R: Read>(mut layer: Unpacking, tape: &mut Tape<R>, entries_max: u64) -> io::Result<u64> {
     let mut entries = 0;
     while let Some(entry) = tape.next()? {
         entries += 1;
@@ -41,8 +55,39 @@ pub(crate) fn unpack<R: Read>(tape: &mut Tape<R>, folder: &Path, entries_max: u6
     Ok(layer.bytes)
 }
 
+/// What becomes of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    /// A layer: it can delete what is in those below.
+    Layer,
+    /// Files of a container.
+    Container(Rules),
+}
+
+/// How files are put into a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// Whether a folder may take the place of something else, and the other way round.
+    pub(crate) clash: Clash,
+    /// Whose the files are; absent means as the archive says.
+    pub(crate) owner: Option<(u32, u32)>,
+}
+
+/// Whether a folder may take the place of something else, and the other way round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clash {
+    /// It may.
+    #[default]
+    Allowed,
+    /// That is refused.
+    Refused,
+}
+
 struct Unpacking {
     root: OwnedFd,
+    /// Where below the root the archive goes.
+    base: PathBuf,
+    goal: Goal,
     /// The parent of the last entry: archives go folder by folder.
     parent: Option<(PathBuf, OwnedFd)>,
     /// Folders get their times at the end, since writing into them changes these.
@@ -62,17 +107,25 @@ enum Before {
 }
 
 impl Unpacking {
-    fn open(folder: &Path) -> io::Result<Self> {
-        let root = OwnedFd::from(File::open(folder)?);
-        Ok(Self { root, parent: None, times: Vec::new(), bytes: 0, buffer: vec![0; 64 << 10] })
+    fn new(root: OwnedFd, base: PathBuf, goal: Goal) -> Self {
+        let buffer = vec![0; 64 << 10];
+        Self { root, base, goal, parent: None, times: Vec::new(), bytes: 0, buffer }
     }
 
-    fn take<R: Read>(&mut self, entry: TapeEntry, data: &mut Tape<R>) -> io::Result<()> {
-        let path = clean(&entry.path)?;
-        let Some(name) = path.file_name() else { return self.root_entry(&entry) };
+    fn take<R: Read>(&mut self, mut entry: TapeEntry, data: &mut Tape<R>) -> io::Result<()> {
+        if let Goal::Container(Rules { owner: Some((user, group)), .. }) = self.goal {
+            (entry.uid, entry.gid) = (user, group);
+        }
+        let path = self.base.join(clean(&entry.path)?);
+        if path == self.base {
+            return self.root_entry(&entry);
+        }
+        let name = path.file_name().expect("only the base has no name");
         let parent_path = path.parent().unwrap_or(Path::new(""));
         self.enter(parent_path)?;
-        if let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) {
+        if self.goal == Goal::Layer
+            && let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT)
+        {
             return self.whiteout(OsStr::from_bytes(hidden));
         }
         let before = self.make_room(name, &entry.kind)?;
@@ -84,7 +137,7 @@ impl Unpacking {
                 symlinkat(OsStr::from_bytes(target), parent, name)?;
                 dress(parent, name, &entry)?;
             }
-            TapeKind::Link(target) => self.link(&clean(target)?, name)?,
+            TapeKind::Link(target) => self.link(&self.base.join(clean(target)?), name)?,
             TapeKind::CharDevice(major, minor) => {
                 node(parent, name, SFlag::S_IFCHR, (&entry, *major, *minor))?
             }
@@ -96,13 +149,13 @@ impl Unpacking {
         Ok(())
     }
 
-    /// The archive may speak of the root itself.
+    /// The archive may speak of the place itself where it goes.
     fn root_entry(&mut self, entry: &TapeEntry) -> io::Result<()> {
         if entry.kind != TapeKind::Folder {
             return Err(malformed("an entry has no name"));
         }
-        dress(self.root.as_fd(), OsStr::new("."), entry)?;
-        self.times.push((PathBuf::from("."), entry.modified));
+        dress(self.beneath(&self.base)?.as_fd(), OsStr::new("."), entry)?;
+        self.times.push((self.base.clone(), entry.modified));
         Ok(())
     }
 
@@ -114,8 +167,7 @@ impl Unpacking {
         dress(self.parent(), name, entry)?;
         if before == Before::Whiteout {
             // It was removed and made anew in one layer: what is below it stays hidden.
-            let folder = beneath(self.root.as_fd(), path)?;
-            make_opaque(folder.as_fd())?;
+            make_opaque(self.beneath(path)?.as_fd())?;
         }
         self.times.push((path.to_owned(), entry.modified));
         Ok(())
@@ -138,7 +190,7 @@ impl Unpacking {
 
     fn link(&self, target: &Path, name: &OsStr) -> io::Result<()> {
         let Some(target_name) = target.file_name() else { return Err(malformed("a link leads to the root")) };
-        let folder = beneath(self.root.as_fd(), target.parent().unwrap_or(Path::new("")))?;
+        let folder = self.beneath(target.parent().unwrap_or(Path::new("")))?;
         let linked = linkat(folder.as_fd(), target_name, self.parent(), name, AtFlags::empty());
         linked.map_err(|errno| match errno {
             Errno::ENOENT => malformed(&format!("it links to {}, which is not there", target.display())),
@@ -181,12 +233,22 @@ impl Unpacking {
             if *kind == TapeKind::Folder {
                 return Ok(Before::Folder);
             }
+            if self.refuses_clashes() {
+                return Err(malformed("cannot overwrite a directory with a non-directory"));
+            }
             std::fs::remove_dir_all(by_descriptor(parent, name))?;
             return Ok(Before::Nothing);
         }
+        if *kind == TapeKind::Folder && self.refuses_clashes() {
+            return Err(malformed("cannot overwrite a non-directory with a directory"));
+        }
         unlinkat(parent, name, UnlinkatFlags::NoRemoveDir)?;
         let whiteout = found_kind == SFlag::S_IFCHR && found.st_rdev == 0;
-        Ok(if whiteout { Before::Whiteout } else { Before::Nothing })
+        Ok(if whiteout && self.goal == Goal::Layer { Before::Whiteout } else { Before::Nothing })
+    }
+
+    fn refuses_clashes(&self) -> bool {
+        matches!(self.goal, Goal::Container(Rules { clash: Clash::Refused, .. }))
     }
 
     /// Opens the parent of the next entry, and makes the folders that the archive left out.
@@ -194,32 +256,25 @@ impl Unpacking {
         if self.parent.as_ref().is_some_and(|(known, _)| known == path) {
             return Ok(());
         }
-        let opened = match beneath(self.root.as_fd(), path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_parents(path)?,
+        let opened = match self.beneath(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_folders(self.root.as_fd(), path, self.resolve())?
+            }
             opened => opened?,
         };
         self.parent = Some((path.to_owned(), opened));
         Ok(())
     }
 
-    fn make_parents(&self, path: &Path) -> io::Result<OwnedFd> {
-        let mut folder = self.root.try_clone()?;
-        let mut so_far = PathBuf::new();
-        for name in path {
-            match mkdirat(folder.as_fd(), name, Mode::from_bits_truncate(0o755)) {
-                Ok(()) => fchmodat(
-                    folder.as_fd(),
-                    name,
-                    Mode::from_bits_truncate(0o755),
-                    FchmodatFlags::FollowSymlink,
-                )?,
-                Err(Errno::EEXIST) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-            so_far.push(name);
-            folder = beneath(self.root.as_fd(), &so_far)?;
+    fn beneath(&self, path: &Path) -> io::Result<OwnedFd> {
+        beneath(self.root.as_fd(), path, self.resolve())
+    }
+
+    fn resolve(&self) -> ResolveFlag {
+        match self.goal {
+            Goal::Layer => ResolveFlag::RESOLVE_BENEATH,
+            Goal::Container(_) => ResolveFlag::RESOLVE_IN_ROOT,
         }
-        Ok(folder)
     }
 
     fn parent(&self) -> BorrowedFd<'_> {
@@ -227,8 +282,8 @@ impl Unpacking {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        for (path, modified) in self.times.drain(..).rev() {
-            match beneath(self.root.as_fd(), &path) {
+        for (path, modified) in std::mem::take(&mut self.times).into_iter().rev() {
+            match self.beneath(&path) {
                 Ok(folder) => futimens(&folder, &spec(modified), &spec(modified))?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -252,10 +307,27 @@ fn clean(path: &[u8]) -> io::Result<PathBuf> {
     Ok(clean)
 }
 
+/// Makes all folders of a path that are not there, and opens the last. No link leads out of the root.
+pub(crate) fn make_folders(root: BorrowedFd<'_>, path: &Path, resolve: ResolveFlag) -> io::Result<OwnedFd> {
+    let mut folder = root.try_clone_to_owned()?;
+    let mut so_far = PathBuf::new();
+    for name in path {
+        let mode = Mode::from_bits_truncate(0o755);
+        match mkdirat(folder.as_fd(), name, mode) {
+            Ok(()) => fchmodat(folder.as_fd(), name, mode, FchmodatFlags::FollowSymlink)?,
+            Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        so_far.push(name);
+        folder = beneath(root, &so_far, resolve)?;
+    }
+    Ok(folder)
+}
+
 /// Opens a folder beneath the root; the kernel sees to it that no link leads out.
-fn beneath(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+fn beneath(root: BorrowedFd<'_>, path: &Path, resolve: ResolveFlag) -> io::Result<OwnedFd> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let resolve = resolve | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     openat2(root, path, OpenHow::new().flags(FOLDER & !OFlag::O_NOFOLLOW).resolve(resolve)).map_err(|errno| {
         match errno {
             Errno::EXDEV | Errno::ELOOP => malformed("it leads out of the archive by a symbolic link"),
@@ -316,7 +388,7 @@ fn spec((seconds, nanos): (i64, i64)) -> TimeSpec {
 /// Says of which entry an error speaks.
 fn about(name: &str, error: io::Error) -> io::Error {
     let name: String = name.chars().take(200).collect();
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<crate::image::tape::MalformedTape>()) {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<MalformedTape>()) {
         Some(found) => malformed(&format!("entry \"{name}\": {}", found.0)),
         None => io::Error::new(error.kind(), format!("unpacking \"{name}\": {error}")),
     }
