@@ -15,8 +15,8 @@ pub enum ContainerError {
     NoSuchFile {
         /// The path.
         path: String,
-        /// The container.
-        container: ContainerId,
+        /// The container's name.
+        container: String,
     },
     /// What shall be written cannot be.
     #[error("{0}")]

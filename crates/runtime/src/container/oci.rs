@@ -91,10 +91,11 @@ fn explain(own: &str, log: &str, program: &str) -> StartFailure {
         None if own.is_empty() => "the OCI runtime ended without a word".to_owned(),
         None => own.to_owned(),
     };
-    let lower = reason.to_lowercase();
-    let exit_code = if lower.contains("executable file") || lower.contains("no such file or directory") {
+    let reason = as_clients_match(&reason);
+    let has = |words: &str| reason.contains(words);
+    let exit_code = if has("executable file") || has("no such file or directory") {
         127
-    } else if lower.contains("permission denied") || lower.contains("is a directory") {
+    } else if has("permission denied") || has("is a directory") {
         126
     } else {
         128
@@ -105,6 +106,29 @@ fn explain(own: &str, log: &str, program: &str) -> StartFailure {
     );
     StartFailure { exit_code, message }
 }
+
+/// Clients match on the kernel's reasons as Go writes them, and on a program that is not found in one word order.
+fn as_clients_match(reason: &str) -> String {
+    let missing =
+        reason.strip_prefix("executable file `").and_then(|rest| rest.split_once("` not found in $PATH"));
+    let reason = match missing {
+        Some((program, rest)) => format!("exec: \"{program}\": executable file not found in $PATH{rest}"),
+        None => reason.to_owned(),
+    };
+    // What crun says of a folder that shall be run.
+    let reason =
+        reason.replace("open executable: Operation not permitted", "open executable: permission denied");
+    ERRORS.iter().fold(reason, |reason, words| reason.replace(words, &words.to_lowercase()))
+}
+
+/// What the kernel says no with, as crun writes it.
+const ERRORS: [&str; 5] = [
+    "No such file or directory",
+    "Permission denied",
+    "Is a directory",
+    "Not a directory",
+    "Exec format error",
+];
 
 #[derive(Deserialize)]
 struct LogLine {
@@ -131,6 +155,21 @@ mod tests {
         assert_eq!(code("executable file `nope` not found in $PATH: No such file or directory"), 127);
         assert_eq!(code("open executable: Permission denied"), 126);
         assert_eq!(code("cannot set memory"), 128);
+    }
+
+    #[test]
+    fn reasons_are_told_in_the_words_that_clients_match_on() {
+        for (said, told) in [
+            (
+                "executable file `x y` not found in $PATH: No such file or directory",
+                "exec: \"x y\": executable file not found in $PATH: no such file or directory",
+            ),
+            ("open executable: Permission denied", "open executable: permission denied"),
+            ("open executable: Operation not permitted", "open executable: permission denied"),
+            ("exec: \"/x\": is a directory", "exec: \"/x\": is a directory"),
+        ] {
+            assert_eq!(as_clients_match(said), told);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Brings a stream of the network to work that blocks, and the work's output back, with a bounded amount in between.
 
 use std::io::{self, Read, Write};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use bytes::{Buf, Bytes};
 use futures_util::stream::unfold;
@@ -48,13 +48,23 @@ impl Feeder {
             match chunk {
                 Ok(chunk) => {
                     if self.send(chunk).await.is_err() {
-                        return;
+                        return drain(stream).await;
                     }
                 }
                 Err(error) => return self.end(Err(error)).await,
             }
         }
         self.end(Ok(())).await;
+    }
+}
+
+/// Takes in some more of a stream that nobody reads: clients say all they have before they hear why it is refused.
+async fn drain(mut stream: Pin<&mut impl Stream<Item = io::Result<Bytes>>>) {
+    let mut drained = 0;
+    while drained < DRAINED_MAX
+        && let Some(Ok(chunk)) = stream.next().await
+    {
+        drained += chunk.len();
     }
 }
 
@@ -159,6 +169,9 @@ impl Write for Chunks {
 
 /// Chunks on their way: enough to keep both sides busy, little enough to be forgotten.
 const CHUNKS_MAX: usize = 16;
+
+/// Bytes of a stream that are taken in although nobody reads them.
+const DRAINED_MAX: usize = 16 << 20;
 
 const CHUNK_BYTES: usize = 64 << 10;
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::container::ground::Ground;
 use crate::container::prepare;
 use crate::container::rootfs::RootFs;
+use crate::container::spec::INIT;
 use crate::container::state::Record;
 
 /// One path that is not as the image has it.
@@ -35,8 +36,8 @@ pub enum ChangeKind {
 pub(super) fn of(ground: &Ground, record: &Record) -> io::Result<Vec<PathChange>> {
     let written = ground.folder(record.id).join(prepare::UPPER);
     let places = record.mounts.iter().map(|mount| PathBuf::from(&mount.target));
-    let places = places.chain(USUAL_PLACES.map(PathBuf::from)).collect();
-    let image = RootFs { layers: record.description.image.layers.clone(), own: None };
+    let places = places.chain([PathBuf::from(INIT)]).collect();
+    let image = RootFs { own: None, ..prepare::root_of(ground, record) };
     image.within(move |image| {
         let mut comparison = Comparison { places, changes: Vec::new() };
         comparison.compare(Path::new("/"), &written, Some(image))?;
@@ -127,10 +128,6 @@ fn listed(folder: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
 fn is_opaque(folder: &Path) -> bool {
     xattr::get(folder, "trusted.overlay.opaque").ok().flatten().is_some_and(|value| value == b"y")
 }
-
-/// Where every container has something mounted.
-const USUAL_PLACES: [&str; 7] =
-    ["/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/sbin/docker-init"];
 
 #[cfg(test)]
 mod tests {

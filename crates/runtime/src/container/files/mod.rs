@@ -52,7 +52,7 @@ impl Containers {
     pub async fn stat(&self, id: ContainerId, path: &str) -> Result<PathStat, ContainerError> {
         let wanted = Wanted::parse(path);
         let look = move |root: OwnedFd| stat::of(root.as_fd(), &wanted);
-        self.look(id, look).await?.map_err(|error| refusal(error, (id, path)))
+        self.look(id, look).await?.map_err(|error| self.refusal(error, (id, path)))
     }
 
     /// What is at a path and below it, as an archive whose names begin with the path's last part.
@@ -105,7 +105,7 @@ impl Containers {
             })
         };
         let unpacked = feed::consumed(archive, work).await.map_err(|_| ContainerError::ShuttingDown)?;
-        unpacked.and_then(|done| done).map(drop).map_err(|error| refusal(error, (id, path)))
+        unpacked.and_then(|done| done).map(drop).map_err(|error| self.refusal(error, (id, path)))
     }
 
     /// All its files as an archive, without what is mounted in it.
@@ -174,21 +174,25 @@ impl Containers {
             accounts.doing(|| format!("reading the accounts of container {id}"))?.resolve(&name, &[])?;
         Ok(Some((user.uid, user.gid)))
     }
-}
 
-/// What the file system or the archive says no to, in the words of users.
-fn refusal(error: io::Error, (id, path): (ContainerId, &str)) -> ContainerError {
-    if let Some(malformed) = error.get_ref().and_then(|inner| inner.downcast_ref::<MalformedTape>()) {
-        return ContainerError::Invalid(malformed.to_string());
-    }
-    match error.kind() {
-        io::ErrorKind::NotFound => ContainerError::NoSuchFile { path: path.to_owned(), container: id },
-        io::ErrorKind::NotADirectory => {
-            ContainerError::Invalid(format!("extraction point is not a directory: {path}"))
+    /// What the file system or the archive says no to, in the words of users.
+    fn refusal(&self, error: io::Error, (id, path): (ContainerId, &str)) -> ContainerError {
+        if let Some(malformed) = error.get_ref().and_then(|inner| inner.downcast_ref::<MalformedTape>()) {
+            return ContainerError::Invalid(malformed.to_string());
         }
-        io::ErrorKind::ReadOnlyFilesystem => ContainerError::ReadOnly(format!(
-            "container rootfs or mounted volume is marked read-only: {path}"
-        )),
-        _ => ContainerError::Machine { doing: format!("copying {path} of container {id}"), cause: error },
+        match error.kind() {
+            io::ErrorKind::NotFound => {
+                let container =
+                    self.inspect(id).map_or_else(|_| id.to_string(), |record| record.name.clone());
+                ContainerError::NoSuchFile { path: path.to_owned(), container }
+            }
+            io::ErrorKind::NotADirectory => {
+                ContainerError::Invalid(format!("extraction point is not a directory: {path}"))
+            }
+            io::ErrorKind::ReadOnlyFilesystem => ContainerError::ReadOnly(format!(
+                "container rootfs or mounted volume is marked read-only: {path}"
+            )),
+            _ => ContainerError::Machine { doing: format!("copying {path} of container {id}"), cause: error },
+        }
     }
 }

@@ -366,7 +366,7 @@ fn rooted(path: &str) -> String {
 }
 
 /// Where the small init shows in a container.
-const INIT: &str = "/sbin/docker-init";
+pub(crate) const INIT: &str = "/sbin/docker-init";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SHM_SIZE: u64 = 64 << 20;
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
