@@ -321,7 +321,7 @@ impl SwarmSpec {
         }
         raft.merge_into(&mut spec.raft)?;
         if dispatcher.heartbeat_period != 0 {
-            let refusal = "heartbeat time period cannot be a negative duration";
+            let refusal = "rpc error: code = InvalidArgument desc = heartbeat time period cannot be a negative duration";
             spec.heartbeat_period = Some(duration(dispatcher.heartbeat_period, refusal)?);
         }
         ca_config.merge_into(&mut spec.ca)?;

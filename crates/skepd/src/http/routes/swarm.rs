@@ -10,7 +10,8 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use control::leader::{Request, Rotation};
 use model::Cluster;
-use model::cluster::{DEFAULT_CLUSTER, UNLOCK_SUBSYSTEM};
+use model::cluster::{DEFAULT_CLUSTER, RootCa, UNLOCK_SUBSYSTEM};
+use model::node::NodeTlsInfo;
 
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
@@ -76,19 +77,16 @@ async fn leave(State(daemon): Shared, query: Query) -> Answer {
 async fn inspect(State(daemon): Shared) -> Answer {
     let state = daemon.node.manager()?.state();
     let cluster = cluster(&state)?;
-    Ok(respond::json(&Swarm::with_tokens(cluster, tls_info(&state, cluster))))
+    Ok(respond::json(&Swarm::with_tokens(cluster, tls_info(cluster))))
 }
 
-/// What certificates hang on, as this swarm's nodes tell it.
-pub(super) fn tls_info(state: &store::State, cluster: &Cluster) -> TlsInfo {
-    let told = state.nodes.iter().find_map(|node| {
-        let info = node.description.as_ref()?.tls_info.as_ref()?;
-        (info.trust_root == cluster.root_ca.ca_cert).then(|| TlsInfo::from(info))
-    });
-    told.unwrap_or_else(|| TlsInfo {
-        trust_root: String::from_utf8_lossy(&cluster.root_ca.ca_cert).into_owned(),
-        ..TlsInfo::default()
-    })
+/// What certificates hang on: the root that is trusted, and the one that signs. They differ while one root follows
+/// another; by the second, clients see how far that has come.
+pub(super) fn tls_info(cluster: &Cluster) -> TlsInfo {
+    let RootCa { ca_cert, root_rotation, .. } = &cluster.root_ca;
+    let signs = root_rotation.as_ref().map_or(ca_cert, |rotation| &rotation.ca_cert);
+    let issuer = pki::Roots::from_pem(signs).map(|roots| roots.as_issuer()).unwrap_or_default();
+    TlsInfo::from(&NodeTlsInfo { trust_root: ca_cert.clone(), ..issuer })
 }
 
 fn cluster(state: &store::State) -> Result<&Arc<Cluster>, ApiError> {

@@ -204,8 +204,7 @@ fn swarm_info(standing: &Standing) -> SwarmInfo {
             info.nodes = state.nodes.len() as u64;
             info.managers = state.nodes.iter().filter(|node| node.manager_status.is_some()).count() as u64;
             let cluster = state.cluster();
-            info.cluster =
-                cluster.map(|cluster| Swarm::without_tokens(cluster, swarm::tls_info(&state, cluster)));
+            info.cluster = cluster.map(|cluster| Swarm::without_tokens(cluster, swarm::tls_info(cluster)));
             if info.managers == 2 {
                 info.warnings.push(TWO_MANAGERS.to_owned());
             }
