@@ -28,7 +28,7 @@ use crate::leader::LeaderPump;
 use crate::log::seal::Keys;
 use crate::log::writer::{Room, Writer};
 use crate::log::{Log, LogError};
-use crate::members::{GroupView, Reachability};
+use crate::members::{GroupView, Members, Reachability};
 use crate::registrar::Registrar;
 use crate::replica::{Leadership, Order, ReplicaPump, Ways};
 use crate::route::Route;
@@ -188,6 +188,7 @@ impl Manager {
         let opened = tokio::task::spawn_blocking(move || open(&state_dir, keys, first));
         let (log, stored) = opened.await.expect("opening the log does not panic")?;
         let mut book = Book::open(stored.snapshot.as_ref()).map_err(StartError::Book)?;
+        book.know(Members::named_in(&stored.entries));
         if let Beginning::Join(members) = &beginning {
             book.know(members.clone());
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::NodeId;
 use model::node::{self, ManagerStatus};
-use raft::{ConfChange, ConfChangeKind, ReplicaId};
+use raft::{ConfChange, ConfChangeKind, Entry, Payload, ReplicaId};
 use tokio::sync::watch;
 use wire::Member;
 
@@ -28,6 +28,18 @@ impl Members {
     pub fn of(members: Vec<Member>, removed: Vec<ReplicaId>) -> Self {
         let present = members.into_iter().map(|member| (member.raft_id, member)).collect();
         Self { present, removed: removed.into_iter().collect() }
+    }
+
+    /// Those whom a stored log names, whether or not that is committed: a manager that starts must be able to speak
+    /// with them to learn what is.
+    pub(crate) fn named_in(entries: &[Entry]) -> Vec<Member> {
+        let mut named = Self::default();
+        for entry in entries {
+            if let Payload::Change(change) = &entry.payload {
+                named.apply(change);
+            }
+        }
+        named.present.into_values().collect()
     }
 
     /// Takes in a committed change.

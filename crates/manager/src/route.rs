@@ -77,16 +77,26 @@ impl Route {
     /// If there is none, and has not been for too long.
     pub(crate) async fn find(&self) -> Result<Place, Refusal> {
         let mut leadership = self.leadership.clone();
+        let mut members = self.members.clone();
+        let asked = clock::now();
         loop {
+            members.mark_unchanged();
             let since = match *leadership.borrow_and_update() {
                 Leadership::Here => return Ok(Place::Here),
-                Leadership::There(leader) => {
-                    let channel = self.channel_to(leader).ok_or_else(Refusal::no_leader)?;
-                    return Ok(Place::There(Elsewhere { leader, channel }));
-                }
+                Leadership::There(leader) => match self.channel_to(leader) {
+                    Some(channel) => return Ok(Place::There(Elsewhere { leader, channel })),
+                    // One that has just started may not have been told yet where the leader is.
+                    None => asked,
+                },
                 Leadership::Nobody(since) => since,
             };
-            match timeout_at(clock::deadline(since + self.patience), leadership.changed()).await {
+            let changed = async {
+                tokio::select! {
+                    changed = leadership.changed() => changed,
+                    changed = members.changed() => changed,
+                }
+            };
+            match timeout_at(clock::deadline(since + self.patience), changed).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => return Err(Refusal::no_leader()),
             }

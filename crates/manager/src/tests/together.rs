@@ -1,10 +1,11 @@
 //! Three managers in one process, whose messages travel as bytes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Chance, Config, Duration, NodeId};
+use control::leader::Answer;
+use model::{Chance, Config, Duration, NodeId, RefusalKind};
 use prost::Message as _;
 use raft::{Body, ConfChangeKind, ReplicaId, SnapshotOutcome};
 use tempfile::TempDir;
@@ -14,8 +15,9 @@ use tokio::time::timeout;
 use wire::{Member, OnWire, raftpb};
 
 use super::clerk::Clerk;
-use super::{create, founding, nobodys_tls};
+use super::{SmallDisk, create, founding, nobodys_tls};
 use crate::log::seal::{DataKey, Keys};
+use crate::log::writer::Room;
 use crate::{Beginning, Group, Leadership, Manager, ManagerConfig, Pace};
 
 /// Managers and the wires between them.
@@ -42,7 +44,17 @@ impl Managers {
 
     async fn start(&mut self, id: ReplicaId, beginning: Beginning) {
         let folder = self.folders.entry(id).or_insert_with(|| tempfile::tempdir().unwrap());
-        let config = config(id, folder.path(), self.sent.clone());
+        let folder = folder.path().to_owned();
+        self.run(id, &folder, beginning).await;
+    }
+
+    /// Starts one whose log is elsewhere.
+    async fn start_in(&mut self, id: ReplicaId, folder: PathBuf) {
+        self.run(id, &folder, Beginning::Resume).await;
+    }
+
+    async fn run(&mut self, id: ReplicaId, folder: &Path, beginning: Beginning) {
+        let config = config(id, folder, self.sent.clone());
         let manager = Manager::start_with(config, beginning, Clerk::new).await.unwrap();
         self.switchboard.send((id, Some(manager.group().clone()))).await.unwrap();
         self.running.insert(id, manager);
@@ -86,7 +98,7 @@ impl Managers {
 fn config(id: ReplicaId, folder: &Path, messages: mpsc::Sender<raft::Message>) -> ManagerConfig {
     let Member { raft_id, node_id, addr } = member(id);
     let keys = Keys::only(DataKey::new([3; 32]));
-    let pace = Pace { tick: Duration::from_millis(20), heartbeat_ticks: 1, election_ticks: 10 };
+    let pace = Pace { tick: Duration::from_millis(50), heartbeat_ticks: 1, election_ticks: 10 };
     ManagerConfig {
         state_dir: folder.to_owned(),
         raft_id,
@@ -186,7 +198,7 @@ async fn leadership_is_handed_over_and_the_old_leader_says_so() {
     let moved = leadership.wait_for(|leadership| *leadership == Leadership::There(3));
     timeout(PATIENCE, moved).await.unwrap().unwrap();
     let refusal = managers.running[&1].ask().request_of_this(super::request("two")).await.unwrap_err();
-    assert_eq!(refusal.kind, model::RefusalKind::Unavailable);
+    assert_eq!(refusal.kind, RefusalKind::Unavailable);
     let two = create(&managers.running[&3], "two").await;
     managers.until_all_know(&two).await;
 }
@@ -201,6 +213,41 @@ async fn the_last_manager_goes_on_alone() {
     managers.stop(2).await;
     create(&managers.running[&1], "two").await;
     assert!(managers.running[&1].book().members().borrow().removed.contains(&2));
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_follower_whose_disk_is_full_holds_nobody_up_and_catches_up() {
+    let disk = SmallDisk::new();
+    let mut managers = Managers::found().await;
+    managers.join(2).await;
+    managers.start_in(3, disk.0.path().join("raft")).await;
+    managers.running[&1].group().put_member(&member(3), ConfChangeKind::Add).await.unwrap();
+    let before = create(&managers.running[&1], "before").await;
+    managers.until_all_know(&before).await;
+
+    let ballast = disk.0.path().join("ballast");
+    assert!(std::fs::write(&ballast, vec![1; 16 << 20]).is_err(), "the ballast takes all the room there is");
+    let mut room = managers.running[&3].ask().room();
+    let mut number = 0;
+    let last = loop {
+        number += 1;
+        let name = format!("{number}-{}", "x".repeat(60_000));
+        let leader = managers.leader().await;
+        let created = managers.running[&leader].ask().request(super::request(&name)).await;
+        match created {
+            Ok(Answer::Config(created)) if *room.borrow_and_update() == Room::None => break created,
+            Ok(_) => {}
+            // So slow a machine may lose its leader meanwhile.
+            Err(refusal) => assert_eq!(refusal.kind, RefusalKind::Unavailable, "{refusal}"),
+        }
+    };
+    assert_eq!(managers.running[&3].book().state().configs.get(before.id), Some(&before), "readers go on");
+
+    std::fs::remove_file(&ballast).unwrap();
+    timeout(PATIENCE, room.wait_for(|room| *room == Room::Enough)).await.unwrap().unwrap();
+    managers.until_all_know(&last).await;
+    managers.stop(3).await;
 }
 
 /// No test waits longer for anything.

@@ -4,6 +4,9 @@
 
 mod cfssl;
 mod external;
+mod hostile;
+mod many;
+mod peers;
 mod stage;
 mod succession;
 

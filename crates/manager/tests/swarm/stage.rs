@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agent::{Agent, AgentConfig, Credentials, Executor, NullExecutor};
 use control::leader::{Answer, Founding, Request, Rotation};
-use model::cluster::{JoinTokens, RootCa};
+use model::cluster::{JoinTokens, RaftConfig, RootCa};
 use model::node::{
     Availability, Certificate, IssuanceState, IssuanceStatus, Membership, NodeRole, NodeState, NodeStatus,
 };
@@ -16,17 +16,16 @@ use model::{
     ServiceMode, ServiceSpec, TaskSpec,
 };
 use pki::{Authority, Identity, Issue, JoinToken, Key, Roots};
-use rustls::{ClientConfig, ServerConfig};
-use skep_manager::log::seal::{DataKey, Keys};
 use skep_manager::services::LogBroker;
-use skep_manager::transport::Outgoing;
-use skep_manager::{Beginning, Door, Manager, ManagerConfig, Pace};
+use skep_manager::{Beginning, Door, Manager};
 use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
+
+use crate::peers::{Peer, Place, follow, open_door, serve, until};
 
 /// A manager that serves, and all that it began with.
 pub(crate) struct Swarm {
@@ -71,29 +70,19 @@ impl Swarm {
     async fn serve(kept: Kept, listener: TcpListener, founding: Option<Founding>) -> Self {
         let Kept { folder, credentials, tokens } = kept;
         let addr = listener.local_addr().unwrap().to_string();
-        let identity = credentials.identity();
-        let mut shells = JoinSet::new();
-        let (tls, server) = follow(&credentials, &mut shells);
-        let (outgoing, messages) = Outgoing::new(tls.clone());
-        let cluster = identity.subject.cluster_id().unwrap();
-        let config = ManagerConfig {
-            state_dir: folder.path().join("raft"),
-            raft_id: 1,
-            node_id: identity.subject.node_id().unwrap(),
-            addr: addr.clone(),
-            cluster,
-            keys: Keys::only(DataKey::new([7; 32])),
-            pace: Pace::default(),
-            tls,
-            messages,
-        };
         let beginning = founding.map_or(Beginning::Resume, |founding| Beginning::Found(Box::new(founding)));
-        let manager = Arc::new(Manager::start(config, beginning).await.unwrap());
-        let door = Door::open(listener, cluster, server);
-        let logs = LogBroker::default();
-        door.serve(&manager, logs.clone(), outgoing);
+        let mut shells = JoinSet::new();
+        let tls = follow(&credentials, &mut shells);
+        let door = open_door(listener, &credentials, &tls);
+        let place = Place { folder: folder.path(), addr: &addr, raft_id: 1 };
+        let (manager, logs) = serve(&door, &credentials, tls, place, beginning).await;
         manager.settle().await;
         Self { manager, addr, credentials, tokens, folder, logs, door, _shells: shells }
+    }
+
+    /// Another manager joins, as a daemon would, by asking the one at `via`.
+    pub(crate) async fn join_manager(&self, via: &str) -> Peer {
+        Peer::join(via, &self.tokens.manager).await
     }
 
     pub(crate) fn agent(&self, name: &str, credentials: &Credentials) -> Agent {
@@ -101,10 +90,24 @@ impl Swarm {
     }
 
     pub(crate) fn agent_with(&self, name: &str, credentials: &Credentials, executor: impl Executor) -> Agent {
+        self.start_agent(name, credentials, (&self.addr, executor))
+    }
+
+    /// An agent that knows another manager than the first.
+    pub(crate) fn agent_of(&self, name: &str, credentials: &Credentials, manager: &str) -> Agent {
+        self.start_agent(name, credentials, (manager, NullExecutor))
+    }
+
+    fn start_agent(
+        &self,
+        name: &str,
+        credentials: &Credentials,
+        (manager, executor): (&str, impl Executor),
+    ) -> Agent {
         let config = AgentConfig {
             node_id: credentials.identity().subject.node_id().unwrap(),
             state_dir: self.folder.path().join(name),
-            managers: vec![self.addr.clone()],
+            managers: vec![manager.to_owned()],
             local: watch::Sender::default().subscribe(),
             identity: credentials.subscribe(),
             chance: host::chance::chance().unwrap(),
@@ -169,29 +172,8 @@ impl Swarm {
 
     /// Waits until the book is as wished.
     pub(crate) async fn until(&self, wished: impl Fn(&State) -> bool) -> Arc<State> {
-        let mut book = self.manager.book().watch();
-        let reached = tokio::time::timeout(Duration::from_secs(20), book.wait_for(|state| wished(state)));
-        reached.await.expect("the swarm gets there").unwrap().clone()
+        until(&self.manager, wished).await
     }
-}
-
-/// TLS settings for both ends of connections, whenever these credentials change.
-fn follow(
-    credentials: &Credentials,
-    shells: &mut JoinSet<()>,
-) -> (watch::Receiver<Arc<ClientConfig>>, watch::Receiver<Arc<ServerConfig>>) {
-    let mut identity = credentials.subscribe();
-    let first = identity.borrow_and_update().clone();
-    let (client, as_client) = watch::channel(first.client_tls().unwrap());
-    let (server, as_server) = watch::channel(first.server_tls().unwrap());
-    shells.spawn(async move {
-        while identity.changed().await.is_ok() {
-            let identity = identity.borrow_and_update().clone();
-            client.send_replace(identity.client_tls().unwrap());
-            server.send_replace(identity.server_tls().unwrap());
-        }
-    });
-    (as_client, as_server)
 }
 
 /// A node that speaks and keeps its credentials fresh.
@@ -229,10 +211,13 @@ fn founding(folder: &Path, chance: &mut Chance) -> (Founding, Credentials) {
         ..RootCa::default()
     };
     let annotations = Annotations { name: "default".to_owned(), ..Annotations::default() };
+    // Few entries are kept, so that one that was away for a moment gets a snapshot.
+    let raft =
+        RaftConfig { snapshot_interval: 20, log_entries_for_slow_followers: 5, ..RaftConfig::default() };
     let cluster = Cluster {
         id: cluster_id,
         meta: Meta::default(),
-        spec: ClusterSpec { annotations, ..ClusterSpec::default() },
+        spec: ClusterSpec { annotations, raft, ..ClusterSpec::default() },
         root_ca,
         network_bootstrap_keys: Vec::new(),
         encryption_key_lamport_clock: 0,

@@ -98,6 +98,7 @@ impl Way {
             data_path_addr: address::data_path(&data_path_addr, &interfaces)?,
             remote_addr,
             raft_id: 0,
+            joining: false,
         };
         Ok(Self::Join(Ticket { participation, token: join_token, availability }))
     }
@@ -175,6 +176,7 @@ impl Arrival {
             data_path_addr: String::new(),
             remote_addr: String::new(),
             raft_id: chance.number() >> 1 | 1,
+            joining: false,
         };
         Ok((participation, Opening::Founding(Box::new(founding)), unlock))
     }

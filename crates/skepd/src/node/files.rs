@@ -31,9 +31,12 @@ pub(crate) struct Participation {
     /// The manager that it was told to join; empty on the first manager.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) remote_addr: String,
-    /// Its number in the Raft group; 0 while it is not a member that has its book.
+    /// Its number in the Raft group; 0 while it has none.
     #[serde(default)]
     pub(crate) raft_id: u64,
+    /// Whether it was taken into the group and may not have been told everything yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) joining: bool,
 }
 
 /// A known manager as it is kept.

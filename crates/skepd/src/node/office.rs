@@ -15,6 +15,7 @@ use model::Duration;
 use tokio::net::TcpListener;
 use tracing::warn;
 
+use super::files::Participation;
 use super::lock::Keeper;
 use super::post::Post;
 use crate::standing;
@@ -73,8 +74,7 @@ impl Office {
         manager.settle().await;
         until_it_has_its_book(&manager).await?;
         post.opening = Opening::Usual;
-        if post.participation.raft_id != raft_id {
-            post.participation.raft_id = raft_id;
+        if std::mem::take(&mut post.participation.joining) {
             post.files.take_part(&post.participation)?;
         }
         let chance = host::chance::chance().context("asking the kernel for chance")?;
@@ -110,18 +110,24 @@ async fn until_it_has_its_book(manager: &Manager) -> Result<()> {
     }
 }
 
-/// The manager's number in the group, and with what it begins. One that is not in the group yet asks to be taken in.
-async fn beginning(post: &Post) -> Result<(u64, Beginning)> {
-    let raft_id = post.participation.raft_id;
+/// The manager's number in the group, and with what it begins. One that is not in the group yet, or was not told
+/// everything, asks to be taken in: nobody is taken in twice.
+async fn beginning(post: &mut Post) -> Result<(u64, Beginning)> {
+    let Participation { raft_id, joining, .. } = post.participation;
     match &post.opening {
-        Opening::Founding(founding) => Ok((raft_id, Beginning::Found(founding.clone()))),
-        Opening::Alone => Ok((raft_id, Beginning::Anew)),
-        Opening::Usual if raft_id != 0 => Ok((raft_id, Beginning::Resume)),
-        Opening::Usual => {
-            let Admission { raft_id, members } = ask_to_join(post).await?;
-            Ok((raft_id, Beginning::Join(members)))
-        }
+        Opening::Founding(founding) => return Ok((raft_id, Beginning::Found(founding.clone()))),
+        Opening::Alone => return Ok((raft_id, Beginning::Anew)),
+        Opening::Usual if raft_id != 0 && !joining => return Ok((raft_id, Beginning::Resume)),
+        Opening::Usual => {}
     }
+    let Admission { raft_id, members } = ask_to_join(post).await?;
+    if raft_id != post.participation.raft_id {
+        // What is left of an earlier time in the group belongs to another number.
+        post.files.forget_log()?;
+        (post.participation.raft_id, post.participation.joining) = (raft_id, true);
+        post.files.take_part(&post.participation)?;
+    }
+    Ok((raft_id, Beginning::Join(members)))
 }
 
 /// Asks one known manager after the other to be taken into the group.

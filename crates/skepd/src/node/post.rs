@@ -156,7 +156,7 @@ impl Post {
     /// Forgets what only a manager keeps: the log, and the keys it is sealed with.
     fn forget(&mut self) {
         self.opening = Opening::Usual;
-        self.participation.raft_id = 0;
+        (self.participation.raft_id, self.participation.joining) = (0, false);
         if let Err(error) = self.try_to_forget() {
             warn!("forgetting what only a manager keeps: {error:#}");
         }
