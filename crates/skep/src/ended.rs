@@ -36,10 +36,13 @@ impl Ended {
     /// forbidden.
     pub(crate) fn told(error: &anyhow::Error, otherwise: u8) -> Self {
         let words = format!("{error:#}");
-        let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-        let code = if says(&["executable file not found", "no such file or directory"]) {
+        let lower = words.to_lowercase();
+        let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+        // Runtimes differ in their words: the first of each are runc's, the last crun's.
+        let code = if says(&["executable file not found", "no such file or directory", "not found in $path"])
+        {
             NOT_FOUND
-        } else if says(&["permission denied", "is a directory"]) {
+        } else if says(&["permission denied", "is a directory", "operation not permitted"]) {
             NOT_EXECUTABLE
         } else {
             otherwise
@@ -57,6 +60,8 @@ mod tests {
         for (words, code) in [
             ("exec: \"nope\": executable file not found in $PATH", 127),
             ("exec: \"/nope\": stat /nope: no such file or directory", 127),
+            ("executable file `nope` not found in $PATH", 127),
+            ("open executable: Operation not permitted", 126),
             ("exec: \"/tmp\": permission denied", 126),
             ("exec: \"/tmp\": is a directory", 126),
             ("Minimum memory limit allowed is 6MB", 125),

@@ -5,6 +5,7 @@
 
 mod client;
 mod commands;
+mod compose;
 mod credentials;
 mod ended;
 mod options;

@@ -12,6 +12,7 @@ mod payload;
 mod pruning;
 mod service;
 mod shell;
+mod stack;
 mod swarm;
 mod system;
 mod tasks;
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     /// Manage services
     #[command(subcommand)]
     Service(service::Service),
+    /// Manage stacks
+    #[command(subcommand)]
+    Stack(stack::Stack),
     /// Manage secrets
     #[command(subcommand)]
     Secret(payload::Secret),
@@ -91,6 +95,7 @@ impl Command {
             Self::Swarm(command) => command.run(session).await,
             Self::Node(command) => command.run(session).await,
             Self::Service(command) => command.run(session).await,
+            Self::Stack(command) => command.run(session).await,
             Self::Secret(command) => command.run(session).await,
             Self::Config(command) => command.run(session).await,
             Self::Network(command) => command.run(session).await,

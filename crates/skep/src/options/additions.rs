@@ -111,15 +111,20 @@ pub(crate) fn kind(generic: &GenericResource) -> Option<&str> {
     named.as_ref().map(|named| named.kind.as_str()).or(discrete.as_ref().map(|one| one.kind.as_str()))
 }
 
+/// The whole name of a capability.
+pub(crate) fn capability(word: &str) -> String {
+    let upper = word.to_uppercase();
+    match upper.as_str() {
+        "ALL" | "RESET" => upper,
+        _ if upper.starts_with("CAP_") => upper,
+        _ => format!("CAP_{upper}"),
+    }
+}
+
 /// Adds capabilities to one list and takes them off the other.
 fn capabilities(to: &mut Vec<String>, from: &mut Vec<String>, words: &[String]) {
     for word in words {
-        let upper = word.to_uppercase();
-        let name = match upper.as_str() {
-            "ALL" | "RESET" => upper,
-            _ if upper.starts_with("CAP_") => upper,
-            _ => format!("CAP_{upper}"),
-        };
+        let name = capability(word);
         from.retain(|old| *old != name);
         add(to, vec![name]);
     }

@@ -34,10 +34,21 @@ const FORMAT: Format = Format {
 
 impl List {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let mut services: Vec<Service> = self.listing.ask(session, "/services?status=true").await?;
-        services.sort_by(|one, other| one.spec.name.cmp(&other.spec.name));
-        self.listing.show(session, &FORMAT, &services.iter().map(line).collect::<Vec<_>>())
+        let services = ask(session, &self.listing).await?;
+        show(session, &self.listing, &services)
     }
+}
+
+/// Asks for those that fit.
+pub(crate) async fn ask(session: &Session, listing: &Listing) -> Result<Vec<Service>> {
+    let mut services: Vec<Service> = listing.ask(session, "/services?status=true").await?;
+    services.sort_by(|one, other| one.spec.name.cmp(&other.spec.name));
+    Ok(services)
+}
+
+/// Shows them as they were asked for.
+pub(crate) fn show(session: &mut Session, listing: &Listing, services: &[Service]) -> Result<()> {
+    listing.show(session, &FORMAT, &services.iter().map(line).collect::<Vec<_>>())
 }
 
 fn line(service: &Service) -> Row {

@@ -2,7 +2,7 @@
 
 mod create;
 mod inspect;
-mod list;
+pub(crate) mod list;
 mod logs;
 mod page;
 mod scale;
