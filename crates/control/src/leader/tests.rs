@@ -260,6 +260,25 @@ fn a_new_node_gets_its_certificate_once_it_is_signed() {
 }
 
 #[test]
+fn a_signer_that_does_not_answer_is_asked_again() {
+    let mut stage = Stage::new();
+    let node = node_id(2);
+    stage.ask(1, Request::RenewCertificate { node, csr: b"csr".to_vec() });
+    stage.settle();
+    let asked = format!("sign {node} Worker");
+    assert_eq!(stage.said, ["1: yes".to_owned(), asked.clone()]);
+    stage.now = stage.now + Duration::from_secs(9);
+    stage.hear(Input::Wake);
+    assert_eq!(stage.said.len(), 2);
+    stage.now = stage.now + Duration::from_secs(1);
+    stage.hear(Input::Wake);
+    assert_eq!(stage.said[2..], [asked]);
+    stage.hear(Input::Signed(node, Ok(b"chain".to_vec())));
+    stage.settle();
+    assert_eq!(stage.book.nodes.get(node).unwrap().certificate.certificate, b"chain");
+}
+
+#[test]
 fn a_demoted_manager_is_dismissed_and_is_a_worker_when_it_has_gone() {
     let mut stage = Stage::new();
     let promote = |stage: &mut Stage, desired_role| {

@@ -7,6 +7,7 @@ mod external;
 mod hostile;
 mod many;
 mod peers;
+mod renewal;
 mod stage;
 mod succession;
 
