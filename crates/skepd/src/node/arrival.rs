@@ -30,7 +30,7 @@ pub(super) enum Way {
     /// Back into the swarm that this node was in, with the key that unlocks it if it is locked.
     Back(Participation, Option<UnlockKey>),
     /// By founding a swarm.
-    Found(Box<Wishes>, Addresses),
+    Found(Box<Wishes>, Participation),
     /// By joining a swarm.
     Join(Ticket),
     /// Alone, as the only manager that is left, with the key that its own is sealed with.
@@ -64,8 +64,17 @@ impl Way {
     /// If the wishes make no sense.
     pub(super) fn to_found(request: InitRequest, default_advertise: &str) -> Result<Self, ApiError> {
         let advertise = or(&request.advertise_addr, default_advertise);
-        let addresses = address::choose(&request.listen_addr, advertise, &address::interfaces()?)?;
-        Ok(Self::Found(Box::new(Wishes::of(request)?), addresses))
+        let interfaces = address::interfaces()?;
+        let addresses = address::choose(&request.listen_addr, advertise, &interfaces)?;
+        let participation = Participation {
+            listen_addr: addresses.listen,
+            advertise_addr: addresses.advertise,
+            data_path_addr: address::data_path(&request.data_path_addr, &interfaces)?,
+            remote_addr: String::new(),
+            raft_id: 0,
+            joining: false,
+        };
+        Ok(Self::Found(Box::new(Wishes::of(request)?), participation))
     }
 
     /// Joins a swarm as a user wishes it. Only the first of the named managers is asked.
@@ -150,7 +159,7 @@ impl Arrival {
     async fn enter(self, way: Way) -> Result<Start> {
         let (participation, opening, unlock) = match way {
             Way::Back(participation, unlock) => (participation, Opening::Usual, unlock),
-            Way::Found(wishes, addresses) => self.found(*wishes, addresses)?,
+            Way::Found(wishes, participation) => self.found(*wishes, participation)?,
             Way::Join(ticket) => self.join(ticket).await?,
             Way::Alone(participation, unlock) => (participation, Opening::Alone, unlock),
         };
@@ -159,7 +168,7 @@ impl Arrival {
         Ok(Start { files, participation, opening, unlock, pace, executor })
     }
 
-    fn found(&self, wishes: Wishes, addresses: Addresses) -> Result<Entry> {
+    fn found(&self, wishes: Wishes, participation: Participation) -> Result<Entry> {
         // What an earlier swarm may have left would be in the way.
         self.files.forget().context("making room for a new swarm")?;
         let chance = &mut host::chance::chance().context("asking the kernel for chance")?;
@@ -170,14 +179,7 @@ impl Arrival {
         let (folder, roots) = (self.files.certificates(), identity.roots().clone());
         Credentials::begin(&folder, roots, (&chain, &key), unlock.clone(), clock::now())
             .context("keeping the first credentials")?;
-        let participation = Participation {
-            listen_addr: addresses.listen,
-            advertise_addr: addresses.advertise,
-            data_path_addr: String::new(),
-            remote_addr: String::new(),
-            raft_id: chance.number() >> 1 | 1,
-            joining: false,
-        };
+        let participation = Participation { raft_id: chance.number() >> 1 | 1, ..participation };
         Ok((participation, Opening::Founding(Box::new(founding)), unlock))
     }
 
