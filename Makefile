@@ -4,10 +4,10 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: help build demo lab test bench install clean
+.PHONY: help build demo lab test bench bench-many install clean
 
 help: ## list these words
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 build: ## build skepd, skep and skep-supervise, optimised
 	@scripts/install-needs build
@@ -28,6 +28,11 @@ test: ## run every check and every test (root tests too, if you are root)
 bench: build ## measure skepd beside a real dockerd and print the ratios
 	@scripts/install-needs bench
 	scripts/bench
+
+bench-many: build ## measure three managers and a worker beside dockerd's, in a lab
+	@scripts/install-needs bench
+	cargo build --release --locked -p skep-lab
+	scripts/bench many
 
 install: build ## put binaries, man pages, completion and the systemd unit in place
 	scripts/install "$(DESTDIR)" "$(PREFIX)"

@@ -5,36 +5,25 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.parse
 
+from api import Api
+
 IMAGE = "busybox:bench"
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=120)
-        self._path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class Engine:
+class Engine(Api):
     """One daemon with a private data root; `helpers` names the programs that belong to it."""
 
     def __init__(self, name, program, extra=()):
-        self.name, self.program, self.extra = name, program, list(extra)
+        self.program, self.extra = program, list(extra)
         self.home = tempfile.mkdtemp(prefix=f"bench-{name}-")
-        self.socket = f"{self.home}/sock"
+        super().__init__(name, f"{self.home}/sock")
         self.namespace = f"bench-{name}-{os.getpid()}"
         self.process = None
-        self._connection = None
         subprocess.run(["ip", "netns", "add", self.namespace], check=True)
         subprocess.run(["ip", "-n", self.namespace, "link", "set", "lo", "up"], check=True)
 
@@ -120,42 +109,7 @@ class Engine:
                 pass
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    # The API.
-
-    def forget_connection(self):
-        if self._connection:
-            self._connection.close()
-        self._connection = None
-
-    def request(self, method, path, body=None, raw=None):
-        if self._connection is None:
-            self._connection = _Connection(self.socket)
-        data = raw if raw is not None else (json.dumps(body).encode() if body is not None else None)
-        kind = "application/x-tar" if raw is not None else "application/json"
-        try:
-            self._connection.request(method, f"/v1.41{path}", data, {"Content-Type": kind} if data else {})
-            response = self._connection.getresponse()
-            text = response.read()
-        except (OSError, http.client.HTTPException):
-            self.forget_connection()
-            raise
-        if response.status >= 400:
-            raise RuntimeError(f"{self.name}: {method} {path}: {response.status} {text[:300]!r}")
-        try:
-            return json.loads(text) if text else None
-        except ValueError:
-            return text
-
-    def get(self, path, **filters):
-        if filters:
-            path += "?" + urllib.parse.urlencode({"filters": json.dumps(filters)})
-        return self.request("GET", path)
-
-    def post(self, path, body=None):
-        return self.request("POST", path, body)
-
-    def delete(self, path):
-        return self.request("DELETE", path)
+    # Images.
 
     def import_image(self, archive):
         name, tag = IMAGE.split(":")

@@ -1,4 +1,4 @@
-"""Many clients at once, each with its next request ready: creates per second over a unix socket."""
+"""Many clients at once, each with its next request ready: requests per second over a unix socket."""
 
 import json
 import selectors
@@ -8,7 +8,16 @@ import time
 
 def creates_per_second(path, clients, count, prefix):
     """Creates `count` services without replicas over `clients` connections; returns creates per second."""
-    requests = iter([_request(f"{prefix}{number}") for number in range(count)])
+    return _per_second(path, clients, [_create(f"{prefix}{number}") for number in range(count)])
+
+
+def reads_per_second(path, clients, count):
+    """Lists the services `count` times over `clients` connections; returns lists per second."""
+    return _per_second(path, clients, [_LIST] * count)
+
+
+def _per_second(path, clients, all_requests):
+    requests, count = iter(all_requests), len(all_requests)
     selector = selectors.DefaultSelector()
     begin = time.monotonic()
     for _ in range(clients):
@@ -25,7 +34,7 @@ def creates_per_second(path, clients, count, prefix):
             key.data.extend(received)
             if not _is_whole(key.data):
                 continue
-            if b" 201 " not in key.data[:20]:
+            if b" 20" not in key.data[:20]:
                 raise RuntimeError(bytes(key.data[:400]))
             key.data.clear()
             done += 1
@@ -38,7 +47,10 @@ def creates_per_second(path, clients, count, prefix):
     return count / seconds
 
 
-def _request(name):
+_LIST = b"GET /v1.41/services HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def _create(name):
     spec = {
         "Name": name,
         "TaskTemplate": {"ContainerSpec": {"Image": "busybox:bench", "Command": ["sleep", "1000000"]}},
