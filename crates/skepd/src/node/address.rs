@@ -175,7 +175,11 @@ fn only_address(interfaces: &[Interface]) -> Result<IpAddr, ApiError> {
 
 /// Bridges that engines make for containers are no way to reach a machine.
 fn is_ours(name: &str) -> bool {
-    ["docker", "skep", "br-", "veth", "virbr"].iter().any(|prefix| name.starts_with(prefix))
+    let of_another_root = name.strip_prefix("sk").and_then(|rest| rest.strip_suffix('0'));
+    let is_of_another_root =
+        of_another_root.is_some_and(|id| id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_of_another_root
+        || ["docker", "skep", "br-", "veth", "virbr"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -188,8 +192,13 @@ mod tests {
 
     #[test]
     fn one_address_needs_no_choice() {
-        let one =
-            [interface("eth0", "10.0.0.5"), interface("docker0", "172.17.0.1"), interface("eth0", "fe80::1")];
+        let one = [
+            ("eth0", "10.0.0.5"),
+            ("docker0", "172.17.0.1"),
+            ("skb68d31840", "172.18.0.1"),
+            ("eth0", "fe80::1"),
+        ]
+        .map(|(name, ip)| interface(name, ip));
         let chosen = choose("", "", &one).unwrap();
         assert_eq!(chosen.advertise.to_string(), "10.0.0.5:2377");
         assert_eq!(chosen.listen.to_string(), "0.0.0.0:2377");
