@@ -64,3 +64,8 @@ fn play(say: Say) -> Result<()> {
 fn three_nodes_through_the_stock_command_line() -> Result<()> {
     play(|host, words| host.docker(words))
 }
+#[test]
+#[ignore = "needs root"]
+fn three_nodes_through_our_command_line() -> Result<()> {
+    play(|host, words| host.skep(words))
+}
