@@ -2,6 +2,7 @@
 //!
 //! In: words. Out: requests to a daemon, and what a person wants to see of the answers. Each command is a struct
 //! that parses itself and runs; nothing is global.
+#![expect(rustdoc::broken_intra_doc_links, reason = "help texts write optional parts in brackets, as docker's do")]
 
 mod client;
 mod commands;
