@@ -227,6 +227,8 @@ async fn refused(response: Response<Incoming>) -> ClientError {
     };
     let message = match serde_json::from_slice::<Body>(&bytes) {
         Ok(body) => body.message.trim_end().to_owned(),
+        // An answer to HEAD has no words.
+        Err(_) if bytes.is_empty() => status.to_string(),
         Err(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
     };
     ClientError::Refused { status, message }

@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Log out of a registry
     Logout(login::Logout),
     /// Show what the daemon is and has
-    Info(system::Info),
+    Info(system::info::Info),
     /// Show the versions of this program and of the daemon
     Version(system::Version),
     /// Print a completion script for a shell

@@ -1,11 +1,11 @@
 //! `skep system …`, `info` and `version`: the daemon itself.
 
 pub(crate) mod events;
+pub(crate) mod info;
 mod prune;
 mod usage;
 
 use anyhow::Result;
-use api::system as shape;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(crate) enum System {
     #[command(after_help = "Example:\n  skep system ping")]
     Ping,
     /// Show what the daemon is and has
-    Info(Info),
+    Info(info::Info),
     /// Show what lies on the disk
     Df(usage::Usage),
     /// Show what happens, as it happens
@@ -40,40 +40,6 @@ impl System {
             Self::Events(command) => command.run(session).await,
             Self::Prune(command) => command.run(session).await,
         }
-    }
-}
-
-/// Show what the daemon is and has
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  skep info --format '{{.Swarm.LocalNodeState}}'")]
-pub(crate) struct Info {
-    /// Show it by a template, or as `json`
-    #[arg(short, long, value_name = "TEMPLATE")]
-    format: Option<String>,
-}
-
-impl Info {
-    pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
-        let value: Value = session.client.get("/info").await?;
-        if let Some(format) = self.format {
-            return session.line(inspect::one(&format, &value)?);
-        }
-        let info: shape::Info = serde_json::from_value(value)?;
-        let swarm = &info.swarm;
-        session.line(format_args!("Name: {}", info.name))?;
-        session.line(format_args!("Server Version: {}", info.server_version))?;
-        session.line(format_args!("Containers: {}", info.containers))?;
-        session.line(format_args!("Images: {}", info.images))?;
-        session.line(format_args!("Swarm: {}", swarm.local_node_state))?;
-        if !swarm.node_id.is_empty() {
-            session.line(format_args!(" NodeID: {}", swarm.node_id))?;
-            session.line(format_args!(" Is Manager: {}", swarm.control_available))?;
-            session.line(format_args!(" Node Address: {}", swarm.node_addr))?;
-        }
-        session.line(format_args!("Kernel Version: {}", info.kernel_version))?;
-        session.line(format_args!("Operating System: {}", info.operating_system))?;
-        session.line(format_args!("CPUs: {}", info.n_cpu))?;
-        Ok(())
     }
 }
 
