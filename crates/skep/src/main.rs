@@ -2,7 +2,10 @@
 //!
 //! In: words. Out: requests to a daemon, and what a person wants to see of the answers. Each command is a struct
 //! that parses itself and runs; nothing is global.
-#![expect(rustdoc::broken_intra_doc_links, reason = "help texts write optional parts in brackets, as docker's do")]
+#![expect(
+    rustdoc::broken_intra_doc_links,
+    reason = "help texts write optional parts in brackets, as docker's do"
+)]
 
 mod client;
 mod commands;
@@ -98,6 +101,14 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_known_through_every_layer() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_broken_pipe(&broken().into()));
+        assert!(is_broken_pipe(&crate::output::format::FormatError::from(broken()).into()));
+        assert!(!is_broken_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
+    }
 
     #[test]
     fn the_grammar_is_sound() {

@@ -50,8 +50,8 @@ pub(crate) enum FormatError {
     /// The template is wrong.
     #[error("template parsing error: {0}")]
     Template(#[from] TemplateError),
-    /// The output is closed.
-    #[error(transparent)]
+    /// The output is closed. It stays in the chain of causes: a reader that has seen enough is no failure.
+    #[error("cannot write")]
     Output(#[from] io::Error),
 }
 
