@@ -246,10 +246,18 @@ def lose_leaders_under_load(swarm, kills):
     stop.set()
     for thread in threads:
         thread.join()
-    names = lambda api: {config["Spec"]["Name"] for config in api.get("/configs")}
-    lost = max(len(written - names(swarm.api[name])) for name in MANAGERS)
     print(f"{swarm.lab.make}: {len(written)} writes were acknowledged", file=sys.stderr, flush=True)
-    return lost
+    return max(missing(swarm.api[name], written) for name in MANAGERS)
+
+
+def missing(api, written, patience=30):
+    """How many of the written configs a manager does not show, however long it has to catch up."""
+    begin = time.monotonic()
+    while True:
+        lost = len(written - {config["Spec"]["Name"] for config in api.get("/configs")})
+        if not lost or time.monotonic() - begin > patience:
+            return lost
+        time.sleep(0.1)
 
 
 def set_heartbeat(swarm, seconds):

@@ -26,8 +26,16 @@ hold() {
   trap '' INT TERM HUP
   for place in $(places); do make_group "$place" "$place/$group"; done
   sh "$0" enter "$folder" || true
-  for place in $(places); do
-    [ ! -d "$place/$group" ] || find "$place/$group" -depth -type d -exec rmdir {} +
+  for place in $(places); do remove_group "$place/$group"; done
+}
+
+# Whoever waited outside for one of the machine's processes may need a moment to end.
+remove_group() {
+  tries=500
+  until [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || { echo "$1 cannot be removed: a process is still in it" >&2; return; }
+    sleep 0.02
   done
 }
 
