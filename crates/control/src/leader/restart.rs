@@ -14,6 +14,7 @@ use store::{Draft, State};
 use super::agenda::{Agenda, Reminder, is_stranded};
 use super::orchestrate::place::{Place, goal, is_job, is_per_node, is_wanted};
 use super::orchestrate::slots::wish;
+use super::update;
 
 /// So long a replacement waits at most for the task before it to stop.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(60);
@@ -61,10 +62,10 @@ fn replace(draft: &mut Draft, service: &Service, task: &Arc<Task>, tasks: &[Arc<
     draft.create(next);
 }
 
-/// True if the place has a task of the present spec already: one that starts first makes the old one's
+/// True if the place has a task that is as the service wishes already: one that starts first makes the old one's
 /// replacement needless.
 fn is_filled(draft: &Draft, service: &Service, place: Place) -> bool {
-    let present = |task: &Arc<Task>| is_wanted(task) && task.spec_version == service.spec_version;
+    let present = |task: &Arc<Task>| is_wanted(task) && update::is_up_to_date(draft, task);
     place.tasks(draft).iter().any(|task| present(task) && !is_over(draft, service, task))
 }
 
