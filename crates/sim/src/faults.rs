@@ -3,10 +3,11 @@
 //! In: the swarm, chance. Out: a line that says what goes wrong next, or is made good. It leaves to the managers what
 //! a swarm needs to go on at all: never so many of them are down that what they know could be lost for good.
 
+use model::node::Availability;
 use model::{Chance, TaskState};
 
 use crate::story::task_name;
-use crate::swarm::Swarm;
+use crate::swarm::{NodeNumber, Swarm};
 
 /// What the enemy does next.
 pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
@@ -76,12 +77,21 @@ fn manager(swarm: &Swarm, chance: &mut Chance) -> String {
     all[chance.below(all.len() as u64) as usize].to_owned()
 }
 
+/// What makes good that users took nodes away; nothing once all are there.
+pub fn reopening(swarm: &Swarm) -> Vec<String> {
+    let is_away = |number: &NodeNumber| {
+        let node = swarm.book().nodes.get(swarm.machine(*number).node.id);
+        node.is_some_and(|node| node.spec.availability != Availability::Active)
+    };
+    let away = swarm.numbers().filter(is_away);
+    away.map(|number| format!("activate {}", swarm.truth.name(number))).collect()
+}
+
 /// Everything that makes good what the enemy did.
 pub fn amends(swarm: &Swarm) -> Vec<String> {
     let names = swarm.machines.iter().map(|machine| &machine.node.description.hostname);
-    let lines = names.flat_map(|name| {
-        [format!("heal {name}"), format!("empty {name}"), format!("start {name}"), format!("activate {name}")]
-    });
+    let lines =
+        names.flat_map(|name| [format!("heal {name}"), format!("empty {name}"), format!("start {name}")]);
     std::iter::once("weather 0 0 0ms".to_owned()).chain(lines).collect()
 }
 

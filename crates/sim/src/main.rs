@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use model::Duration;
-use skep_sim::{Size, storm};
+use skep_sim::failover::{Fall, failover};
+use skep_sim::scale::Trial;
+use skep_sim::{Broken, Size, storm};
 
 /// Lets storms rage over a pretended swarm, and says what broke
 #[derive(Debug, Parser)]
@@ -28,6 +30,12 @@ struct Options {
     /// Goes on after a wreck, and counts them
     #[arg(long)]
     keep_going: bool,
+    /// Lets leaders fall instead, one in each seed, and says how long it takes until another has taken a write
+    #[arg(long)]
+    failover: bool,
+    /// Lets a large swarm lose a tenth of its workers instead, and says what that costs
+    #[arg(long)]
+    scale: bool,
 }
 
 impl Options {
@@ -43,6 +51,12 @@ impl Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.failover {
+        return said(fall(&options));
+    }
+    if options.scale {
+        return said(grow(&options));
+    }
     let (mut wrecks, mut entries, mut questions) = (0_u64, 0, 0);
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
         match storm(seed, options.size(seed)) {
@@ -51,7 +65,7 @@ fn main() -> ExitCode {
                 questions += passed.questions;
             }
             Err(wreck) => {
-                eprintln!("{wreck}");
+                eprintln!("{}\n{wreck}", wreck.story);
                 wrecks += 1;
                 if !options.keep_going {
                     return ExitCode::FAILURE;
@@ -61,4 +75,53 @@ fn main() -> ExitCode {
     }
     println!("{} storms, {entries} entries, {questions} questions: {wrecks} wrecks", options.seeds);
     if wrecks == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Lets leaders fall in every way, and prints how long it takes.
+fn fall(options: &Options) -> Result<(), Broken> {
+    let managers = options.managers.unwrap_or(3);
+    for how in [Fall::Kill, Fall::Cut] {
+        let seeds = options.seed..options.seed.saturating_add(options.seeds);
+        let mut times = seeds.map(|seed| failover(seed, managers, how)).collect::<Result<Vec<_>, _>>()?;
+        times.sort_unstable();
+        let part = |percent: usize| times[(times.len() - 1) * percent / 100].as_millis();
+        println!(
+            "{how:?}, {managers} managers, {} falls: median {} ms, p95 {} ms, p99 {} ms, most {} ms",
+            times.len(),
+            part(50),
+            part(95),
+            part(99),
+            part(100)
+        );
+    }
+    Ok(())
+}
+
+/// Lets a large swarm grow and lose nodes, and prints what each step takes.
+#[expect(clippy::disallowed_methods, reason = "it measures what a storm must not know")]
+fn grow(options: &Options) -> Result<(), Broken> {
+    let mut trial = Trial::begin(options.workers.unwrap_or(1_000), options.seed);
+    for step in Trial::STEPS {
+        let begin = std::time::Instant::now();
+        let entries = trial.entries();
+        let virtually = (step.run)(&mut trial)?;
+        println!(
+            "{}: {:.1} s of the swarm's time, {:.2} s of this machine's, {} entries",
+            step.name,
+            virtually.as_secs_f64(),
+            begin.elapsed().as_secs_f64(),
+            trial.entries() - entries
+        );
+    }
+    Ok(())
+}
+
+fn said(result: Result<(), Broken>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(broken) => {
+            eprintln!("{broken}");
+            ExitCode::FAILURE
+        }
+    }
 }

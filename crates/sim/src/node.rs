@@ -162,6 +162,11 @@ impl SimNode {
         self.number
     }
 
+    /// Somebody tells it by hand where the managers are.
+    pub fn introduce(&mut self, managers: Vec<NodeNumber>) {
+        self.managers = managers;
+    }
+
     /// The session in which it speaks, if it does.
     pub fn call(&self) -> Option<SessionId> {
         self.talk.session.filter(|_| self.talk.is_open)

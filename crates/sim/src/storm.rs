@@ -35,7 +35,7 @@ impl Size {
 
 /// What broke in a storm.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{story}\n{what}\nto see it again: {again}")]
+#[error("{what}\nto see it again: {again}")]
 pub struct Wreck {
     /// The storm's seed.
     pub seed: u64,
@@ -61,6 +61,8 @@ pub struct Passed {
 const CALM: Duration = Duration::from_secs(240);
 /// In calm one looks this often whether all is as wished.
 const LOOK: Duration = Duration::from_secs(10);
+/// So often nodes are opened again that users took away, for a leader may yet be lost.
+const REOPENINGS: u32 = 3;
 /// Clerks in a group of managers.
 const CLERKS: u32 = 3;
 /// Entries between two snapshots: few, so that many are made.
@@ -94,7 +96,7 @@ pub fn storm_of(seed: u64, size: Size, replica: MakeReplica) -> Result<Passed, B
     );
     match ended {
         Ok(()) => Ok(Passed { entries: swarm.truth.committed(), questions: swarm.clerks.questions() }),
-        Err(what) => Err(Box::new(Wreck { seed, what, story: swarm.truth.story.ending(), again })),
+        Err(what) => Err(Box::new(Wreck { seed, what, story: swarm.truth.story.whole(), again })),
     }
 }
 
@@ -121,6 +123,13 @@ fn rest(swarm: &mut Swarm) -> Result<(), String> {
     for line in faults::amends(swarm) {
         act(swarm, &line)?;
     }
+    for _ in 0..REOPENINGS {
+        swarm.run(LOOK).map_err(|broken| broken.to_string())?;
+        for line in faults::reopening(swarm) {
+            act(swarm, &line)?;
+        }
+    }
+    swarm.introduce();
     let end = swarm.now() + CALM;
     let mut was_calm = false;
     loop {

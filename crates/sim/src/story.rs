@@ -14,8 +14,6 @@ pub struct Story {
     told: usize,
 }
 
-/// So many of the last lines are shown of a wreck.
-const ENDING: usize = 400;
 /// So many lines are kept for a failure's report.
 const LINES_MAX: usize = 4000;
 
@@ -68,11 +66,9 @@ impl Story {
         lines
     }
 
-    /// The last lines, for a failure's report.
-    pub fn ending(&self) -> String {
-        let last = self.lines.len().saturating_sub(ENDING);
-        let lines = self.lines[last..].iter().map(|(at, what)| format!("{at} {what}"));
-        lines.collect::<Vec<_>>().join("\n")
+    /// All lines that are kept, for a failure's report.
+    pub fn whole(&self) -> String {
+        self.lines.iter().map(|(at, what)| format!("{at} {what}")).collect::<Vec<_>>().join("\n")
     }
 }
 

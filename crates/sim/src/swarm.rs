@@ -55,6 +55,8 @@ pub struct Plan {
     pub snapshot_interval: u64,
     /// What a manager's replica is made of.
     pub replica: MakeReplica,
+    /// Whether every promise is looked at; it takes long in large swarms.
+    pub is_watched: bool,
 }
 
 /// Makes the replica of a machine, of what is on its disk.
@@ -66,7 +68,15 @@ impl Plan {
         let replica: MakeReplica =
             |_, config, stored, chance, now| Box::new(raft::Replica::new(config, stored, chance, now));
         let habits = Config::quick(0);
-        Self { names: names.to_vec(), managers: 1, seed, habits, snapshot_interval: 10_000, replica }
+        Self {
+            names: names.to_vec(),
+            managers: 1,
+            seed,
+            habits,
+            snapshot_interval: 10_000,
+            replica,
+            is_watched: true,
+        }
     }
 }
 
@@ -150,7 +160,7 @@ impl Swarm {
         let mut chance = Chance::from_number(plan.seed);
         let founded = founding::found(&plan, &mut chance);
         let now = founding::beginning();
-        let truth = Truth::of(now, plan.names.clone());
+        let truth = Truth::of(now, plan.names.clone(), plan.is_watched);
         let ids = founded.nodes.iter().map(|node| node.id).collect();
         let mut swarm = Self {
             machines: founded.nodes.into_iter().map(Machine::new).collect(),
@@ -313,6 +323,12 @@ impl Swarm {
 
     fn broken(&self, what: String) -> Broken {
         Broken { check: "managers gather", at: self.now(), what }
+    }
+
+    /// Tells every node by hand where the managers are: all that one knows may have gone while it was away.
+    pub fn introduce(&mut self) {
+        let managers = self.managers();
+        self.machines.iter_mut().for_each(|machine| machine.node.introduce(managers.clone()));
     }
 
     /// Sends a question from outside to a manager.
