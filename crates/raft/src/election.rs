@@ -280,8 +280,9 @@ impl Replica {
     fn tend_reign(&mut self) {
         let next_heartbeat = self.now + self.config.tick * self.config.heartbeat_ticks;
         let next_count = self.now + self.election_timeout();
+        let now = self.now;
+        self.give_up_transfer(|transfer| transfer.due <= now);
         let Role::Leader(reign) = &mut self.role else { return };
-        reign.transfer.take_if(|transfer| transfer.due <= self.now);
         let (beats, counts) = (reign.heartbeat_due <= self.now, reign.count_due <= self.now);
         if beats {
             reign.heartbeat_due = next_heartbeat;

@@ -83,9 +83,10 @@ impl Replica {
     /// Lets a leader know everyone in the group, and nobody else.
     fn meet_members(&mut self) {
         let last = self.log.last().index;
+        let members = Arc::clone(&self.members);
+        self.give_up_transfer(|transfer| !members.is_voter(transfer.to));
         let Role::Leader(reign) = &mut self.role else { return };
         reign.progress.retain(|id, _| self.members.contains(*id));
-        reign.transfer.take_if(|transfer| !self.members.is_voter(transfer.to));
         for id in self.members.all().filter(|id| *id != self.config.id) {
             // A newcomer gets time to be heard before it counts against the quorum.
             reign.progress.entry(id).or_insert_with(|| Progress { active: true, ..Progress::new(last) });

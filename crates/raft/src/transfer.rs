@@ -42,6 +42,17 @@ impl Replica {
         }
     }
 
+    /// Gives up a handover that comes to nothing. Who then proposes must know all that was proposed before it: so
+    /// the reign counts as begun anew.
+    pub(crate) fn give_up_transfer(&mut self, is_vain: impl Fn(&Transfer) -> bool) {
+        let last = self.log.last().index;
+        if let Role::Leader(reign) = &mut self.role
+            && reign.transfer.take_if(|transfer| is_vain(transfer)).is_some()
+        {
+            reign.begins = last;
+        }
+    }
+
     /// Tells the successor to go ahead, once it has everything.
     pub(crate) fn hand_over_if_ready(&mut self, to: ReplicaId) -> bool {
         let Role::Leader(reign) = &self.role else { return false };

@@ -502,8 +502,8 @@ impl Swarm {
             let life = machine.manager_life;
             self.agenda.put(at, Event::Wakes(number, life));
         }
-        self.carry_out(number, effects);
         self.check_fresh();
+        self.carry_out(number, effects);
     }
 }
 
