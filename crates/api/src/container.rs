@@ -440,6 +440,12 @@ pub struct NetworkSettings {
     /// IPv6.
     #[serde(rename = "IPv6Gateway")]
     pub ipv6_gateway: String,
+    /// Always absent.
+    #[serde(rename = "SecondaryIPAddresses")]
+    pub secondary_ip_addresses: Option<Vec<String>>,
+    /// Always absent.
+    #[serde(rename = "SecondaryIPv6Addresses")]
+    pub secondary_ipv6_addresses: Option<Vec<String>>,
     /// The hardware address.
     pub mac_address: String,
     /// By name.

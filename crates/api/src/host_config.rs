@@ -123,19 +123,16 @@ pub struct HostConfig {
     /// The weight of its block devices.
     pub blkio_weight: u16,
     /// Weights by device.
-    #[serde(serialize_with = "null_if_empty")]
     pub blkio_weight_device: Vec<WeightDevice>,
     /// Bounds by device.
-    #[serde(serialize_with = "null_if_empty")]
     pub blkio_device_read_bps: Vec<ThrottleDevice>,
     /// Bounds by device.
-    #[serde(serialize_with = "null_if_empty")]
     pub blkio_device_write_bps: Vec<ThrottleDevice>,
     /// Bounds by device.
-    #[serde(rename = "BlkioDeviceReadIOps", serialize_with = "null_if_empty")]
+    #[serde(rename = "BlkioDeviceReadIOps")]
     pub blkio_device_read_iops: Vec<ThrottleDevice>,
     /// Bounds by device.
-    #[serde(rename = "BlkioDeviceWriteIOps", serialize_with = "null_if_empty")]
+    #[serde(rename = "BlkioDeviceWriteIOps")]
     pub blkio_device_write_iops: Vec<ThrottleDevice>,
     /// Microseconds.
     pub cpu_period: i64,
@@ -150,7 +147,6 @@ pub struct HostConfig {
     /// Memory nodes it may use.
     pub cpuset_mems: String,
     /// Devices it gets.
-    #[serde(serialize_with = "null_if_empty")]
     pub devices: Vec<DeviceMapping>,
     /// Rules of the device cgroup.
     #[serde(serialize_with = "null_if_empty")]
@@ -169,7 +165,6 @@ pub struct HostConfig {
     /// The most processes; 0 and −1 mean no bound.
     pub pids_limit: Option<i64>,
     /// Bounds of its processes.
-    #[serde(serialize_with = "null_if_empty")]
     pub ulimits: Vec<Ulimit>,
     /// A word of Windows nodes.
     pub cpu_count: i64,

@@ -10,7 +10,7 @@ use model::Timestamp;
 use crate::cgroup::{self, number, pairs};
 use crate::container::ground::Ground;
 use crate::container::spec::Cgroups;
-use crate::container::{ContainerError, ContainerId, Containers};
+use crate::container::{Action, ContainerError, ContainerId, Containers};
 
 /// What a container uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,6 +115,7 @@ impl Containers {
             return Err(ContainerError::Conflict(format!("container {id} is not running")));
         }
         let processes = cgroup::processes(&self.ground, id);
+        self.ground.publish(&record, Action::Top);
         Ok(Top { titles: TITLES, processes: processes.into_iter().filter_map(process).collect() })
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use network::{Network, Sandbox, SandboxSpec};
+use network::{Link, Network, Sandbox, SandboxSpec};
 use runtime::container::description::{Description, HostsLine, NetworkPlace, Resolver, Surroundings};
 use runtime::container::{Action, ContainerError, ContainerId, Containers, Occasion};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,16 @@ impl Wiring {
     pub(crate) fn note(&self, description: &mut Description) {
         let text = serde_json::to_string(self).expect("a plain struct becomes JSON");
         description.notes.insert(NOTE.to_owned(), text);
+    }
+
+    /// The network in the words of users.
+    pub(crate) fn network_name(&self) -> &'static str {
+        match (&self.mode, self.sandbox.link) {
+            (Mode::Host, _) => "host",
+            (Mode::Container(_), _) => "container",
+            (Mode::Sandbox, Link::Loopback) => "none",
+            (Mode::Sandbox, Link::Bridge) => "bridge",
+        }
     }
 
     /// The wiring that was noted; the usual one if none was.

@@ -10,11 +10,13 @@ use api::event::{Actor, Event};
 use api::node::{availability_word, reachability_word, role_word, state_word};
 use manager::book::News;
 use model::{Meta, Node, Runtime, Service, ServiceMode, Timestamp};
+use runtime::container::mounts::MountKind;
 use runtime::container::{Action, ContainerEvent};
 use store::{Event as Change, Object};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::connect::Wiring;
 use crate::daemon::Daemon;
 use crate::standing::Standing;
 
@@ -23,7 +25,7 @@ pub(crate) async fn containers(daemon: Arc<Daemon>, stop: CancellationToken) {
     let mut events = daemon.containers.events();
     loop {
         match stop.run_until_cancelled(events.recv()).await {
-            Some(Ok(event)) => daemon.events.tell(of_container(event)),
+            Some(Ok(event)) => tell_container(&daemon, event),
             Some(Err(RecvError::Lagged(_))) => {}
             Some(Err(RecvError::Closed)) | None => return,
         }
@@ -62,6 +64,43 @@ pub(crate) async fn swarm(daemon: Arc<Daemon>, stop: CancellationToken) {
             return;
         }
     }
+}
+
+/// Tells what happened to a container, and to its places and volumes: it gets them before it starts, and loses them
+/// after it has ended.
+fn tell_container(daemon: &Daemon, event: ContainerEvent) {
+    let (before, after) = match event.action {
+        Action::Start => (its_places(daemon, &event, ["connect", "mount"]), Vec::new()),
+        Action::Die { .. } => (Vec::new(), its_places(daemon, &event, ["disconnect", "unmount"])),
+        _ => Default::default(),
+    };
+    before.into_iter().chain([of_container(event)]).chain(after).for_each(|event| daemon.events.tell(event));
+}
+
+/// What happens to the places of a container in networks, and to its volumes; nothing if it is gone already.
+fn its_places(daemon: &Daemon, event: &ContainerEvent, [network, volume]: [&str; 2]) -> Vec<Event> {
+    let Ok(record) = daemon.containers.inspect(event.id) else { return Vec::new() };
+    let container = || ("container".to_owned(), event.id.to_string());
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let mounted = record.mounts.iter().filter(|mount| mount.kind == MountKind::Volume).map(|mount| {
+        let mut attributes = BTreeMap::from([container(), pair("driver", "local")]);
+        if volume == "mount" {
+            attributes.insert("destination".to_owned(), mount.target.clone());
+            attributes.insert("propagation".to_owned(), mount.propagation.clone());
+            attributes.insert("read/write".to_owned(), mount.writable.to_string());
+        }
+        let actor = Actor { id: mount.volume.clone(), attributes };
+        Event::local("volume", volume, actor, event.at)
+    });
+    let wiring = Wiring::of(&record.description);
+    let name = wiring.network_name();
+    let kind = if name == "none" { "null" } else { name };
+    let connected = (name != "container").then(|| {
+        let attributes = BTreeMap::from([container(), pair("name", name), pair("type", kind)]);
+        let actor = Actor { id: network::network_id(&daemon.id, name), attributes };
+        Event::local("network", network, actor, event.at)
+    });
+    mounted.chain(connected).collect()
 }
 
 fn of_container(event: ContainerEvent) -> Event {

@@ -1,6 +1,7 @@
 //! The containers of a node: the door through which all others come.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use host::files::{self, Access};
@@ -17,7 +18,7 @@ use crate::container::ground::{Ground, Handle, RuntimeConfig};
 use crate::container::id::ContainerId;
 use crate::container::keeper::{Command, Frozen, Keeper, Leavings, Occasion};
 use crate::container::mounts;
-use crate::container::prepare::{EXIT_FILE, UPPER, log_file};
+use crate::container::prepare::{self, EXIT_FILE, UPPER, log_file};
 use crate::container::restart::RestartPolicy;
 use crate::container::signal::Signal;
 use crate::container::spec;
@@ -62,6 +63,19 @@ pub enum Removal {
     IfStopped(Leavings),
     /// It is killed if it runs.
     Forced(Leavings),
+}
+
+/// Where the parts of a container's root file system are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootFolders {
+    /// The image's layers, the topmost first.
+    pub lower: Vec<PathBuf>,
+    /// What it wrote.
+    pub upper: PathBuf,
+    /// The kernel's own.
+    pub work: PathBuf,
+    /// Where all is seen as one, by its supervisor alone.
+    pub merged: PathBuf,
 }
 
 impl Containers {
@@ -419,6 +433,22 @@ impl Containers {
     pub fn bytes_written(&self, id: ContainerId) -> Result<u64, ContainerError> {
         self.handle(id)?;
         disk::bytes_below(&self.ground.folder(id).join(UPPER)).doing(|| format!("measuring container {id}"))
+    }
+
+    /// Where the parts of a container's root file system are.
+    pub fn root_of(&self, record: &Record) -> RootFolders {
+        let folder = self.ground.folder(record.id);
+        RootFolders {
+            lower: prepare::root_of(&self.ground, record).layers,
+            upper: folder.join(prepare::UPPER),
+            work: folder.join(prepare::WORK),
+            merged: self.ground.run_folder(record.id).join("rootfs"),
+        }
+    }
+
+    /// The program of the OCI runtime; nothing if there is none.
+    pub fn runtime(&self) -> Option<PathBuf> {
+        self.ground.oci().ok().map(|oci| oci.program)
     }
 
     /// The volumes of this node. Who removes one should ask [`Containers::users_of_volume`] before.

@@ -244,6 +244,41 @@ pub struct Confinement {
     pub apparmor: String,
 }
 
+impl Confinement {
+    /// The paths that show nothing.
+    pub fn masked(&self) -> Vec<String> {
+        self.or_usual(&self.masked_paths, &MASKED)
+    }
+
+    /// The paths that cannot be written.
+    pub fn read_only(&self) -> Vec<String> {
+        self.or_usual(&self.read_only_paths, &READ_ONLY)
+    }
+
+    fn or_usual(&self, wished: &Option<Vec<String>>, usual: &[&str]) -> Vec<String> {
+        match wished {
+            Some(paths) => paths.clone(),
+            None if self.privileged => Vec::new(),
+            None => usual.iter().map(|path| (*path).to_owned()).collect(),
+        }
+    }
+}
+
+const MASKED: [&str; 11] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
 /// Which system calls a container may make.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeccompChoice {

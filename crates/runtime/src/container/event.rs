@@ -60,6 +60,8 @@ pub enum Action {
     Update,
     /// Its terminal has another size.
     Resize,
+    /// Somebody looks at its processes.
+    Top,
     /// Somebody listens to it.
     Attach,
     /// Nothing is left of it.
@@ -105,6 +107,7 @@ impl Action {
             Self::Rename { .. } => "rename".into(),
             Self::Update => "update".into(),
             Self::Resize => "resize".into(),
+            Self::Top => "top".into(),
             Self::Attach => "attach".into(),
             Self::Destroy => "destroy".into(),
             Self::Health(status) => format!("health_status: {}", status.word()),

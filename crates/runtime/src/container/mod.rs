@@ -25,7 +25,7 @@ pub(crate) mod spec;
 pub mod state;
 
 pub use attachment::Attachment;
-pub use containers::{Containers, Removal, StopWish, WaitFor};
+pub use containers::{Containers, Removal, RootFolders, StopWish, WaitFor};
 pub use description::{Description, Surroundings};
 pub use error::ContainerError;
 pub use event::{Action, ContainerEvent};

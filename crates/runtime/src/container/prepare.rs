@@ -315,7 +315,7 @@ pub(crate) fn log_file(folder: &Path, id: ContainerId) -> PathBuf {
 /// The folder of what a container wrote.
 pub(crate) const UPPER: &str = "upper";
 /// The folder that the kernel wants beside it.
-const WORK: &str = "work";
+pub(crate) const WORK: &str = "work";
 /// The file where a supervisor writes how its process ended.
 pub(crate) const EXIT_FILE: &str = "exit";
 const USUAL_HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\

@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(crate) struct Host {
     home: tempfile::TempDir,
     namespace: String,
+    flags: Vec<String>,
     daemon: Option<Child>,
 }
 
@@ -21,6 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Host {
     /// A machine whose daemon answers.
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| Vec::new())
+    }
+
+    /// The same, whose home is prepared before, and whose daemon gets these flags more.
+    pub(crate) fn start_with(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("skep-e2e-{}-{number}", std::process::id());
@@ -28,7 +34,8 @@ impl Host {
         run("ip", &["-n", &namespace, "link", "set", "lo", "up"]);
         let home =
             tempfile::Builder::new().prefix("skep-e2e-").tempdir().expect("a temporary folder can be made");
-        let mut host = Self { home, namespace, daemon: None };
+        let flags = prepare(home.path());
+        let mut host = Self { home, namespace, flags, daemon: None };
         host.start_daemon();
         host
     }
@@ -58,6 +65,7 @@ impl Host {
             .arg(self.path("run"))
             .arg("--pidfile")
             .arg(self.path("pid"))
+            .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log can be shared"))
             .stderr(log)
@@ -123,12 +131,9 @@ impl Host {
 
     /// Runs a program within the machine's network.
     pub(crate) fn inside(&self, program: &str, words: &[&str]) -> Output {
-        Command::new("nsenter")
-            .arg(format!("--net=/run/netns/{}", self.namespace))
-            .arg(program)
-            .args(words)
-            .output()
-            .expect("nsenter is there")
+        let mut command = self.command("nsenter");
+        command.arg(format!("--net=/run/netns/{}", self.namespace)).arg(program).args(words);
+        command.output().expect("nsenter is there")
     }
 
     /// Asks again until there is an answer; the test fails when patience ends.
@@ -203,9 +208,9 @@ impl Drop for Host {
 }
 
 /// The programs in `busybox:test`.
-const APPLETS: [&str; 25] = [
+const APPLETS: [&str; 28] = [
     "sh", "sleep", "echo", "cat", "ls", "id", "hostname", "true", "false", "httpd", "wget", "nslookup",
-    "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty", "ln", "mkdir", "rm",
+    "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty", "ln", "mkdir", "rm", "tr", "sed", "tty",
 ];
 
 /// A program that was built beside the daemon.

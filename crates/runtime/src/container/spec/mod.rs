@@ -66,19 +66,14 @@ pub(crate) fn spec(wish: &Description, facts: Facts) -> Result<Spec, ContainerEr
     let privileged = wish.confinement.privileged;
     let namespaces = namespaces(wish, &facts)?;
     let hostname = hostname(wish, facts.id);
-    let keeps = |usual: &[&str], wished: &Option<Vec<String>>| match wished {
-        Some(paths) => paths.clone(),
-        None if privileged => Vec::new(),
-        None => usual.iter().map(|path| (*path).to_owned()).collect(),
-    };
     let linux = Linux {
         resources,
         cgroups_path: facts.cgroup.clone(),
         sysctl: sysctls(wish, &facts),
         devices: devices.into_iter().map(|(device, _)| device).collect(),
         seccomp: facts.seccomp.clone().filter(|_| !privileged),
-        masked_paths: keeps(&MASKED, &wish.confinement.masked_paths),
-        readonly_paths: keeps(&READ_ONLY, &wish.confinement.read_only_paths),
+        masked_paths: wish.confinement.masked(),
+        readonly_paths: wish.confinement.read_only(),
         rootfs_propagation: rootfs_propagation(wish),
         namespaces,
     };
@@ -370,20 +365,5 @@ pub(crate) const INIT: &str = "/sbin/docker-init";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SHM_SIZE: u64 = 64 << 20;
 const PROPAGATIONS: [&str; 6] = ["private", "rprivate", "shared", "rshared", "slave", "rslave"];
-const MASKED: [&str; 11] = [
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-];
-const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
 #[cfg(test)]
 mod tests;

@@ -98,8 +98,12 @@ async fn import(daemon: &Daemon, query: &Query, request: Request) -> Answer {
         message: query.text("message").to_owned(),
         platform: platform(query)?,
     };
+    let named = options.name.as_ref().map(ImageRef::familiar);
     let id = daemon.images.import(stream::incoming(request), options).await?;
     daemon.tell_image("import", &id.to_string(), &id.to_string());
+    if let Some(name) = named {
+        daemon.tell_image("tag", &name, &id.to_string());
+    }
     Ok(respond::json(&json!({ "status": id.to_string() })))
 }
 

@@ -1,6 +1,7 @@
 //! The daemon itself: alive, of which version, on what machine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::swarm::{Swarm, SwarmInfo};
@@ -119,6 +120,8 @@ async fn info(State(daemon): Shared) -> Answer {
         docker_root_dir: config.data_root.display().to_string(),
         labels: config.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        runtimes: daemon.containers.runtime().into_iter().map(as_runtime).collect(),
+        default_runtime: containers::runtime_name(&daemon),
         live_restore_enabled: true,
         init_binary: "skep-supervise".to_owned(),
         security_options: vec!["name=seccomp,profile=builtin".to_owned()],
@@ -126,6 +129,11 @@ async fn info(State(daemon): Shared) -> Answer {
         swarm,
         ..machine.info()
     }))
+}
+
+fn as_runtime(program: PathBuf) -> (String, api::system::Runtime) {
+    let name = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    (name, api::system::Runtime { path: program.display().to_string(), runtime_args: Vec::new() })
 }
 
 /// Images, containers and volumes with their sizes, or only those kinds that are asked for; builds take no room, since

@@ -127,7 +127,7 @@ impl<'a> Chosen<'a> {
             |value: &str| record.mounts.iter().any(|mount| mount.volume == value || mount.target == value);
         let wiring = Wiring::of(wish);
         let on = |network: &str| {
-            show::network_name(&wiring) == network
+            wiring.network_name() == network
                 || wiring.sandbox.networks.iter().any(|membership| membership.network == network)
         };
         self.filters.prefix("id", &record.id.to_string())
@@ -177,7 +177,7 @@ fn by_ports(filters: &Filters, shown: &ContainerSummary) -> bool {
 fn summary(record: &Record, sandbox: Option<&Sandbox>, machine: &str, now: Timestamp) -> ContainerSummary {
     let wish = &record.description;
     let wiring = Wiring::of(wish);
-    let network = show::network_name(&wiring);
+    let network = wiring.network_name();
     let mut labels = wish.image.defaults.labels.clone();
     labels.extend(wish.labels.clone());
     ContainerSummary {
@@ -185,7 +185,7 @@ fn summary(record: &Record, sandbox: Option<&Sandbox>, machine: &str, now: Times
         names: vec![format!("/{}", record.name)],
         image: wish.image.reference.clone(),
         image_id: wish.image.id.clone(),
-        command: show::command_line(wish).join(" "),
+        command: in_one_line(&show::command_line(wish)),
         created: record.created.parts().0,
         ports: ports(record, sandbox),
         size_rw: None,
@@ -201,6 +201,13 @@ fn summary(record: &Record, sandbox: Option<&Sandbox>, machine: &str, now: Times
     }
 }
 
+/// A command line as `ps` shows it: what has spaces in it stands in quotes.
+fn in_one_line(words: &[String]) -> String {
+    let quoted = |word: &String| if word.contains(' ') { format!("'{word}'") } else { word.clone() };
+    let Some((program, rest)) = words.split_first() else { return String::new() };
+    std::iter::once(program.clone()).chain(rest.iter().map(quoted)).collect::<Vec<_>>().join(" ")
+}
+
 /// The ports on the host, then those that are only exposed.
 fn ports(record: &Record, sandbox: Option<&Sandbox>) -> Vec<Port> {
     let mut ports: Vec<Port> = Vec::new();
@@ -212,7 +219,9 @@ fn ports(record: &Record, sandbox: Option<&Sandbox>) -> Vec<Port> {
             r#type: show::protocol_word(port.protocol).to_owned(),
         });
     }
-    for text in record.running().iter().flat_map(|_| &record.description.image.defaults.exposed_ports) {
+    // On the host's network nothing is exposed: it is open.
+    let exposed = record.running().and(sandbox).map(|_| &record.description.image.defaults.exposed_ports);
+    for text in exposed.into_iter().flatten() {
         let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         let Ok(private_port) = number.parse() else { continue };
         let known = |port: &Port| port.private_port == private_port && port.r#type == protocol;

@@ -23,6 +23,7 @@ use crate::daemon::Daemon;
 use crate::http::Failure;
 
 pub(super) use list::{Measured, summaries};
+pub(super) use show::runtime_name;
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
     Router::new()

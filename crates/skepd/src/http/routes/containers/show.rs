@@ -1,5 +1,7 @@
 //! Containers as `inspect` shows them.
 
+use std::path::PathBuf;
+
 use api::container::{
     ContainerConfig, ContainerCreate, ContainerInspect, ContainerState, EndpointSettings, GraphDriver,
     Health, HealthResult, MountPoint, NetworkSettings,
@@ -10,11 +12,11 @@ use network::{Protocol, Sandbox};
 use runtime::container::description::{Description, Stdin, Terminal};
 use runtime::container::exec::ExecPhase;
 use runtime::container::mounts::MountKind;
-use runtime::container::{Phase, Record};
+use runtime::container::{Phase, Record, RootFolders};
 
 use super::describe::WISH;
 use super::{size, update};
-use crate::connect::{Mode, Wiring};
+use crate::connect::Wiring;
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
 use crate::http::request::Query;
@@ -72,14 +74,34 @@ fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> Contain
             .filter(|exec| running(exec))
             .map(ToString::to_string)
             .collect(),
-        host_config: host_config(wish),
-        graph_driver: GraphDriver { data: Default::default(), name: "overlay2".to_owned() },
+        host_config: HostConfig { runtime: runtime_name(daemon), ..host_config(wish) },
+        graph_driver: graph_driver(daemon.containers.root_of(record)),
         size_rw: None,
         size_root_fs: None,
         mounts: record.mounts.iter().map(mount).collect(),
         config: config(record),
         network_settings: network_settings(record, sandbox, &daemon.id),
     }
+}
+
+/// The name of what runs containers here.
+pub(in crate::http::routes) fn runtime_name(daemon: &Daemon) -> String {
+    let program = daemon.containers.runtime().unwrap_or_default();
+    program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn graph_driver(folders: RootFolders) -> GraphDriver {
+    let RootFolders { lower, upper, work, merged } = folders;
+    let lower: Vec<_> = lower.iter().map(|folder| folder.display().to_string()).collect();
+    let one = |folder: PathBuf| folder.display().to_string();
+    let data = [
+        ("LowerDir", lower.join(":")),
+        ("MergedDir", one(merged)),
+        ("UpperDir", one(upper)),
+        ("WorkDir", one(work)),
+    ];
+    let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    GraphDriver { data, name: "overlay2".to_owned() }
 }
 
 fn state(record: &Record) -> ContainerState {
@@ -191,7 +213,7 @@ fn wished(wish: &Description) -> Option<ContainerCreate> {
 fn host_config(wish: &Description) -> HostConfig {
     let wiring = Wiring::of(wish);
     let known = wished(wish).map(|create| create.host_config).unwrap_or_else(|| HostConfig {
-        network_mode: network_name(&wiring).to_owned(),
+        network_mode: wiring.network_name().to_owned(),
         readonly_rootfs: wish.read_only_root,
         cap_add: wish.confinement.capabilities_add.clone(),
         cap_drop: wish.confinement.capabilities_drop.clone(),
@@ -200,6 +222,8 @@ fn host_config(wish: &Description) -> HostConfig {
         ..HostConfig::default()
     });
     let mut known = update::with_limits(known, &wish.limits);
+    known.masked_paths = Some(wish.confinement.masked());
+    known.readonly_paths = Some(wish.confinement.read_only());
     known.restart_policy = update::shown_policy(wish.restart);
     if known.log_config.r#type.is_empty() {
         wish.log.driver().clone_into(&mut known.log_config.r#type);
@@ -209,16 +233,6 @@ fn host_config(wish: &Description) -> HostConfig {
         known.shm_size = 64 << 20;
     }
     known
-}
-
-/// The network of a container in the words of users.
-pub(super) fn network_name(wiring: &Wiring) -> &'static str {
-    match (&wiring.mode, wiring.sandbox.link) {
-        (Mode::Host, _) => "host",
-        (Mode::Container(_), _) => "container",
-        (Mode::Sandbox, network::Link::Loopback) => "none",
-        (Mode::Sandbox, network::Link::Bridge) => "bridge",
-    }
 }
 
 pub(super) fn mount(mount: &runtime::container::mounts::MountPoint) -> MountPoint {
@@ -269,7 +283,7 @@ fn network_settings(record: &Record, sandbox: Option<&Sandbox>, machine: &str) -
         ip_address: place.ip_address.clone(),
         ip_prefix_len: place.ip_prefix_len,
         mac_address: place.mac_address.clone(),
-        networks: [(network_name(&wiring).to_owned(), place)].into(),
+        networks: [(wiring.network_name().to_owned(), place)].into(),
         ..NetworkSettings::default()
     }
 }
@@ -281,7 +295,7 @@ pub(super) fn place(
     sandbox: Option<&Sandbox>,
     machine: &str,
 ) -> EndpointSettings {
-    let network_id = network::network_id(machine, network_name(wiring));
+    let network_id = network::network_id(machine, wiring.network_name());
     let Some(interface) = sandbox.and_then(|sandbox| sandbox.interface) else {
         return EndpointSettings { network_id, ..EndpointSettings::default() };
     };

@@ -1,0 +1,182 @@
+//! What goes wrong outside of the daemon: it says what is the matter, and serves on.
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+
+use crate::host::Host;
+
+/// Runs the stock docker CLI, which must fail and say this; then the daemon must still run containers.
+fn fails(host: &Host, words: &[&str], said: &str) {
+    let output = host.try_docker(words);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains(said), "{words:?}: {told}");
+}
+
+fn serves_on(host: &Host) {
+    assert_eq!(host.docker(&["run", "--rm", "busybox:test", "echo", "well"]), "well\n");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn ten_thousand_silent_clients_keep_nobody_out() {
+    let host = Host::start();
+    let path = host.path("sock");
+    let connect = |_| UnixStream::connect(&path).expect("a client is let in, sooner or later");
+    let silent: Vec<UnixStream> = (0..10_000).map(connect).collect();
+    assert!(host.docker(&["version"]).contains("Server"));
+    drop(silent);
+    assert!(host.docker(&["info"]).contains("Server Version"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn clients_that_vanish_are_let_go() {
+    let host = Host::start();
+    host.load_busybox();
+    host.docker(&["run", "-d", "--name", "talks", "busybox:test", "sh", "-c", "while true; do echo talk; sleep 0.01; done"]);
+    for words in [&["logs", "-f", "talks"][..], &["events"], &["stats", "talks"], &["attach", "talks"], &["export", "talks"]] {
+        let mut client = host.command("docker");
+        let mut client =
+            client.args(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the docker CLI is installed");
+        if words[0] != "events" {
+            let mut some = [0; 4];
+            client.stdout.take().expect("a pipe").read_exact(&mut some).expect("it hears something");
+        }
+        client.kill().expect("it can be killed");
+        client.wait().expect("it ends");
+    }
+    // One that breaks off in the middle of an archive leaves no image.
+    let archive = host.path("root.tar").display().to_string();
+    let line = format!("head -c 100000 {archive} | docker import - half:way");
+    assert!(!host.command("sh").args(["-c", &line]).output().expect("sh is there").status.success());
+    assert_eq!(host.docker(&["images", "-q", "half"]), "");
+    host.until("nobody listens any more", || {
+        (host.docker(&["info", "--format", "{{.NEventsListener}}"]).trim() == "0").then_some(())
+    });
+    serves_on(&host);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_full_disk_is_told_and_passes() {
+    let host = Host::start_with(|home| {
+        std::fs::create_dir(home.join("data")).expect("folders can be made");
+        let target = home.join("data").display().to_string();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs", &target]).status();
+        assert!(mounted.expect("mount is there").success());
+        Vec::new()
+    });
+    host.load_busybox();
+    let filler = host.path("data").join("filler");
+    let filled = std::io::copy(&mut std::io::repeat(1), &mut std::fs::File::create(&filler).expect("a file"));
+    assert!(filled.is_err(), "the disk is full");
+    fails(&host, &["run", "--rm", "busybox:test", "true"], "No space left on device");
+    let archive = host.path("root.tar").display().to_string();
+    fails(&host, &["import", &archive, "more:1"], "no space left on device");
+    fails(&host, &["volume", "create", "more"], "No space left on device");
+    assert!(host.docker(&["images"]).contains("busybox"));
+    std::fs::remove_file(filler).expect("it is there");
+    serves_on(&host);
+    assert_eq!(host.docker(&["ps", "-aq"]), "", "nothing is left of what could not be made");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn an_unreadable_image_harms_no_other() {
+    let host = Host::start();
+    host.load_busybox();
+    host.docker(&["import", "-c", "CMD [\"true\"]", &host.path("root.tar").display().to_string(), "broken:1"]);
+    let id = host.docker(&["images", "-q", "--no-trunc", "broken:1"]);
+    let blob = host.path("data/images/blobs/sha256").join(id.trim().trim_start_matches("sha256:"));
+    std::fs::write(&blob, "rubbish").expect("it is there");
+    let mut host = host;
+    host.stop_daemon();
+    host.start_daemon();
+    let output = host.try_docker(&["run", "--rm", "broken:1"]);
+    assert!(!output.status.success());
+    assert!(host.docker(&["images"]).contains("busybox"));
+    serves_on(&host);
+    host.docker(&["rmi", "-f", "broken:1"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_missing_runtime_is_named() {
+    let host = Host::start_with(|_| vec!["--default-runtime".to_owned(), "/no/such/crun".to_owned()]);
+    host.load_busybox();
+    fails(&host, &["run", "--rm", "busybox:test", "true"], "/no/such/crun is not installed on this node");
+    assert!(host.docker(&["info"]).contains("Server Version"));
+    assert_eq!(host.docker(&["ps", "-aq"]), "");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_registry_that_is_down_is_told() {
+    let host = Host::start();
+    host.load_busybox();
+    fails(&host, &["pull", "127.0.0.1:1/web:1"], "127.0.0.1:1");
+    host.docker(&["tag", "busybox:test", "127.0.0.1:1/web:1"]);
+    fails(&host, &["push", "127.0.0.1:1/web:1"], "127.0.0.1:1");
+    serves_on(&host);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn evil_archives_are_refused() {
+    let host = Host::start();
+    host.load_busybox();
+    let folder = host.path("evil");
+    std::fs::create_dir(&folder).expect("folders can be made");
+    std::fs::write(folder.join("x"), "x").expect("files can be written");
+    let shell = |line: &str| {
+        let done = Command::new("sh").args(["-c", line]).current_dir(&folder).status();
+        assert!(done.expect("sh is there").success(), "{line}");
+    };
+    shell("tar -P --transform 's,^x,../../../evil,' -cf dots.tar x");
+    shell("head -c 600000000 /dev/zero | gzip -1 >bomb.tar.gz");
+    shell("truncate -s 600M zeros && tar -cf - zeros | gzip -9 >ratio.tar.gz && rm zeros");
+    for (archive, said) in [
+        ("dots.tar", "leads out of the archive by"),
+        ("ratio.tar.gz", "times its size"),
+    ] {
+        let archive = folder.join(archive).display().to_string();
+        fails(&host, &["import", &archive, "evil:1"], said);
+    }
+    assert!(!host.try_docker(&["load", "-i", &folder.join("bomb.tar.gz").display().to_string()]).status.success());
+    assert!(!host.path("evil").join("evil").exists());
+    assert_eq!(host.docker(&["images", "-q", "evil"]), "");
+    serves_on(&host);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn who_ignores_the_asking_is_killed() {
+    let host = Host::start();
+    host.load_busybox();
+    host.docker(&["run", "-d", "--name", "deaf", "busybox:test", "sh", "-c", "trap '' TERM; touch /deaf; while true; do sleep 0.1; done"]);
+    host.until("it is deaf", || host.try_docker(&["exec", "deaf", "test", "-e", "/deaf"]).status.success().then_some(()));
+    host.docker(&["stop", "-t", "1", "deaf"]);
+    assert_eq!(host.docker(&["inspect", "--format", "{{.State.ExitCode}}", "deaf"]).trim(), "137");
+    serves_on(&host);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_flood_of_output_stays_within_its_bounds() {
+    let host = Host::start();
+    host.load_busybox();
+    // Far quicker than a gigabyte in a minute.
+    let line = "dd if=/dev/zero bs=1000000 count=150 2>/dev/null | tr '\\0' '\\n' | sed 's/$/0123456789012345678901234567890123456789/' | head -c 150000000";
+    let flags = ["--log-opt", "max-size=2m", "--log-opt", "max-file=2", "--name", "flood"];
+    host.docker(&[&["run", "-d"], &flags[..], &["busybox:test", "busybox", "sh", "-c", line]].concat());
+    serves_on(&host);
+    assert_eq!(host.docker(&["wait", "flood"]), "0\n");
+    let id = host.docker(&["inspect", "--format", "{{.Id}}", "flood"]);
+    let folder = host.path("data/containers").join(id.trim());
+    let files = std::fs::read_dir(folder).expect("it is there").flatten();
+    let logs = files.filter(|entry| entry.file_name().to_string_lossy().contains("json.log"));
+    let bytes: u64 = logs.map(|entry| entry.metadata().expect("a file").len()).sum();
+    assert!(bytes > 2_000_000 && bytes < 4_300_000, "{bytes}");
+    assert!(host.docker(&["logs", "--tail", "3", "flood"]).contains("0123456789"));
+}
