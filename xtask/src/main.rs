@@ -100,7 +100,11 @@ fn root_tests() -> Result<()> {
     // Once more for the other OCI runtime; crun was used if it is there.
     let containers =
         "exec cargo test -p skep-runtime --test containers --locked --offline -- --ignored --test-threads=1";
-    finish(Command::new("unshare").args(["--net", "--", "sh", "-c", containers]).env("SKEP_TEST_RUNTIME", "runc"))
+    finish(
+        Command::new("unshare")
+            .args(["--net", "--", "sh", "-c", containers])
+            .env("SKEP_TEST_RUNTIME", "runc"),
+    )
 }
 
 fn fuzz() -> Result<()> {

@@ -210,7 +210,8 @@ impl Drop for Host {
 /// The programs in `busybox:test`.
 const APPLETS: [&str; 28] = [
     "sh", "sleep", "echo", "cat", "ls", "id", "hostname", "true", "false", "httpd", "wget", "nslookup",
-    "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty", "ln", "mkdir", "rm", "tr", "sed", "tty",
+    "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty", "ln", "mkdir", "rm", "tr",
+    "sed", "tty",
 ];
 
 /// A program that was built beside the daemon.

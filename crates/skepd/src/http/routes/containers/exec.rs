@@ -6,7 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use runtime::container::description::{Size, Terminal};
 use runtime::container::exec::{ExecPhase, ExecStdin};
-use runtime::container::{ExecId, ExecStart, ExecWish, Phase};
+use runtime::container::{ContainerError, ExecId, ExecStart, ExecWish, Phase};
 
 use crate::http::error::Answer;
 use crate::http::request::{self, Json, Query, Spoken};
@@ -89,12 +89,16 @@ pub(super) async fn start(
         return Ok(respond::ok());
     }
     let containers = daemon.containers.clone();
-    let attached = containers.exec_start(id, ExecStart::Attached).await?;
+    let attached = match containers.exec_start(id, ExecStart::Attached).await {
+        // Told within the conversation: clients ask for its code then, which is what a shell would give.
+        Err(error @ ContainerError::Start { .. }) => Err(error),
+        started => Ok(started?),
+    };
     if let (Some(_), Terminal::Sized(_)) = (console_size, record.wish.terminal) {
         // A process that has ended already needs no terminal.
         let _ = containers.exec_resize(id, size(console_size)).await;
     }
-    let gone = move || runtime::container::ContainerError::ExecNotFound(id.to_string());
+    let gone = move || ContainerError::ExecNotFound(id.to_string());
     let wish = Wish {
         input: record.wish.stdin == ExecStdin::Open,
         output: true,
@@ -102,7 +106,7 @@ pub(super) async fn start(
         framing: attach::framing(record.wish.terminal),
         version,
     };
-    attach::converse(head, wish, async move { attached.ok_or_else(gone) })
+    attach::converse(head, wish, async move { attached?.ok_or_else(gone) })
 }
 
 pub(super) async fn resize(State(daemon): Shared, Path(id): Path<String>, query: Query) -> Answer {
