@@ -61,7 +61,6 @@ goldens! {
             "HostConfig/KernelMemory", "HostConfig/KernelMemoryTCP", "HostConfig/Ulimits", "HostConfig/Devices",
             "HostConfig/BlkioWeightDevice", "HostConfig/BlkioDeviceReadBps", "HostConfig/BlkioDeviceWriteBps",
             "HostConfig/BlkioDeviceReadIOps", "HostConfig/BlkioDeviceWriteIOps",
-            "NetworkSettings/SecondaryIPAddresses", "NetworkSettings/SecondaryIPv6Addresses",
         ],
         learned [
             "HostConfig/Ulimits", "HostConfig/Devices",
