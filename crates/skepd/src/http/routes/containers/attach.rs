@@ -14,6 +14,7 @@ use axum::extract::{Path, Request, State};
 use futures_util::stream::unfold;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use model::Duration;
 use runtime::Stream;
 use runtime::container::attachment::{Input, Output};
 use runtime::container::description::Terminal;
@@ -28,6 +29,8 @@ use crate::http::stream::{self, Framing, Source};
 
 /// Bytes read from a client at once.
 const PIECE: usize = 16 << 10;
+/// How long a client that was told the end may take to go.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// What of a process a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,24 +128,37 @@ where
         to_client.shutdown().await
     };
     let speaking = async {
-        if wish.input {
-            speak(&mut from_client, &mut input).await?;
-        }
+        speak(&mut from_client, wish.input.then_some(&mut input)).await?;
         std::future::pending().await // the client may have said all it wants, and listen on
     };
     tokio::select! {
-        ended = listening => ended,
-        broke = speaking => broke,
+        ended = listening => ended?,
+        broke = speaking => return broke,
     }
+    // A connection that is closed before all was read from it is a broken one to the client.
+    let mut nowhere = tokio::io::sink();
+    let rest = tokio::io::copy(&mut from_client, &mut nowhere);
+    tokio::time::timeout(FAREWELL_MAX, rest).await.map_or(Ok(()), |read| read.map(|_| ()))
 }
 
-/// Hands on what the client writes until it has said all.
-async fn speak(from_client: &mut (impl AsyncReadExt + Unpin), input: &mut Input) -> io::Result<()> {
+/// Hands on what the client writes until it has said all. A process that hears no more may still be heard.
+async fn speak(
+    from_client: &mut (impl AsyncReadExt + Unpin),
+    mut input: Option<&mut Input>,
+) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
-        match from_client.read(&mut piece).await? {
-            0 => return input.end().await,
-            length => input.write(Bytes::copy_from_slice(&piece[..length])).await?,
+        let length = from_client.read(&mut piece).await?;
+        let heard = match input.as_mut() {
+            Some(input) if length == 0 => input.end().await,
+            Some(input) => input.write(Bytes::copy_from_slice(&piece[..length])).await,
+            None => Ok(()),
+        };
+        if length == 0 {
+            return Ok(());
+        }
+        if heard.is_err() {
+            input = None;
         }
     }
 }
