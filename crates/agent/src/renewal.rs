@@ -59,7 +59,6 @@ impl Credentials {
                     schedule = Schedule { due: self.identity().renew_at(&mut chance), failures: 0 };
                 }
                 Err(error) => {
-                    eprintln!("RENEW {error} {:?}", self.identity().subject);
                     tracing::warn!(%error, "the certificate could not be renewed");
                     schedule.fail(host::clock::now(), &mut chance);
                 }
