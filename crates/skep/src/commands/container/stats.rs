@@ -7,6 +7,7 @@ use api::container::ContainerSummary;
 use api::stats::{BlkioStats, CpuStats, MemoryStats, NetworkStats, Stats as Reading};
 use clap::Args;
 use futures_util::future::join_all;
+use model::Duration;
 
 use crate::client::ClientError;
 use crate::output::format::{Column, Format, Row, row};
@@ -36,6 +37,9 @@ pub(crate) struct Stats {
     #[arg(long)]
     no_trunc: bool,
 }
+
+/// Between two readings; as long as the daemon takes for one.
+const READING_PERIOD: Duration = Duration::from_secs(1);
 
 const FORMAT: Format = Format {
     key: "ID",
@@ -77,7 +81,7 @@ impl Stats {
             named => named.to_vec(),
         };
         if names.is_empty() && !self.no_stream {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(READING_PERIOD).await;
         }
         let asked = names.iter().map(async |name| {
             let path = format!("/containers/{name}/stats?stream=false");

@@ -9,6 +9,7 @@ use api::task::Task;
 use clap::Args;
 
 use super::of;
+use crate::output::progress::LOOK_PERIOD;
 use crate::session::Session;
 
 /// Remove stacks
@@ -68,6 +69,6 @@ async fn wait(session: &Session, stack: &str) -> Result<()> {
         if tasks.iter().all(|task| ENDED.contains(&task.status.state.as_str())) {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(LOOK_PERIOD).await;
     }
 }

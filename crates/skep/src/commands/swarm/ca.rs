@@ -11,6 +11,7 @@ use model::Duration;
 use super::update::{ExternalCaWord, duration, nanos};
 use crate::output::bar::bar;
 use crate::output::board::Board;
+use crate::output::progress::LOOK_PERIOD;
 use crate::session::Session;
 
 /// Show the authority that signs the nodes' certificates, or replace it
@@ -123,7 +124,7 @@ async fn wait(session: &Session, is_quiet: bool) -> Result<()> {
         if !swarm.root_rotation_in_progress {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(LOOK_PERIOD).await;
     }
 }
 

@@ -21,8 +21,8 @@ use super::bar::bar;
 use super::board::Board;
 use crate::session::{Session, now, with_filters};
 
-/// Between two looks.
-const LOOK_PERIOD: Duration = Duration::from_millis(200);
+/// Between two looks at what comes about.
+pub(crate) const LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// How long all must be as wished before it is believed, unless the service says otherwise.
 const MONITOR: Duration = Duration::from_secs(5);
 
