@@ -26,6 +26,8 @@ pub(crate) enum Standing {
     Pending(Facts),
     /// A manager whose key is sealed.
     Locked,
+    /// A member that came back after its certificate had ended.
+    Expired,
     /// A member of a swarm that cannot work, and why.
     Broken(Facts, String),
     /// A worker.
@@ -189,7 +191,7 @@ impl Standing {
             Self::Inactive => "inactive",
             Self::Pending(_) => "pending",
             Self::Locked => "locked",
-            Self::Broken(..) => "error",
+            Self::Expired | Self::Broken(..) => "error",
             Self::Worker(_) | Self::Manager(..) => "active",
         }
     }
@@ -206,7 +208,7 @@ impl Standing {
     /// What a member knows of itself.
     pub(crate) fn facts(&self) -> Facts {
         match self {
-            Self::Inactive | Self::Locked => Facts::default(),
+            Self::Inactive | Self::Locked | Self::Expired => Facts::default(),
             Self::Pending(facts) | Self::Broken(facts, _) | Self::Worker(facts) | Self::Manager(facts, _) => {
                 facts.clone()
             }
@@ -224,9 +226,7 @@ impl Standing {
                 "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. \
                  Please run this command on a manager node or promote the current node to a manager."
             }
-            Self::Broken(_, why) if why == CERTIFICATE_EXPIRED => {
-                "Swarm certificates have expired. To replace them, leave the swarm and join again."
-            }
+            Self::Expired => CERTIFICATE_EXPIRED,
             Self::Pending(_) | Self::Broken(..) | Self::Manager(..) => {
                 "This node is not a swarm manager. Manager is being prepared or has trouble connecting to the \
                  cluster."
@@ -235,8 +235,8 @@ impl Standing {
     }
 }
 
-/// What a node says that came back after its certificate had ended.
-pub(crate) const CERTIFICATE_EXPIRED: &str = "certificate expired";
+const CERTIFICATE_EXPIRED: &str =
+    "Swarm certificates have expired. To replace them, leave the swarm and join again.";
 
 /// What a manager says whose key is sealed.
 pub(crate) const LOCKED: &str = "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker \

@@ -207,12 +207,17 @@ impl Drop for Membership {
     }
 }
 
+/// The certificate of this node has ended, so that nobody listens to it any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate of this node has expired; to replace it, leave the swarm and join again")]
+pub(super) struct Expired;
+
 /// The credentials of this node, if they still let it speak.
 fn credentials(files: &SwarmFiles, unlock: Option<UnlockKey>) -> Result<Credentials> {
     let credentials =
         Credentials::load(&files.certificates(), unlock)?.context("the credentials of this node are gone")?;
     if credentials.identity().validity.until < host::clock::now() {
-        bail!("the certificate of this node has expired; to replace it, leave the swarm and join again");
+        bail!(Expired);
     }
     Ok(credentials)
 }
@@ -270,3 +275,24 @@ fn chance() -> Result<Chance> {
 /// What a manager says that was let go without becoming a worker.
 const REMOVED: &str = "this node was removed from the group of managers; demote it from another manager, or let it \
                        leave the swarm and join again";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::founding::{self, Beginning, Wishes};
+
+    #[test]
+    fn a_node_whose_certificate_has_ended_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = SwarmFiles::below(folder.path());
+        let long_ago = host::clock::now() - Duration::from_secs(100 * 24 * 3600);
+        let wishes = Wishes::of(api::read(b"{}").unwrap()).unwrap();
+        let chance = &mut host::chance::chance().unwrap();
+        let Beginning { identity, chain, key, .. } = founding::begin(wishes, long_ago, chance).unwrap();
+        let (roots, key) = (identity.roots().clone(), key.to_file());
+        Credentials::begin(&files.certificates(), roots, (&chain, &key), None, long_ago).unwrap();
+
+        let error = credentials(&files, None).err().unwrap().context("taking part in the swarm");
+        assert!(error.is::<Expired>(), "{error:#}");
+    }
+}

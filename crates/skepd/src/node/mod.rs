@@ -28,11 +28,11 @@ use tracing::{error, info};
 
 use crate::config::Config;
 use crate::executor::ContainerExecutor;
-use crate::standing::{CERTIFICATE_EXPIRED, Command, Facts, Farewell, NodeHandle, Reply, Standing};
+use crate::standing::{Command, Facts, Farewell, NodeHandle, Reply, Standing};
 
 use arrival::{Arrival, Way};
 use files::SwarmFiles;
-use membership::Membership;
+use membership::{Expired, Membership};
 
 /// The owner of this machine's membership.
 pub(crate) struct Node {
@@ -280,9 +280,10 @@ impl Node {
     /// Says that this machine is a member that cannot work, and why.
     fn broken(&self, error: &anyhow::Error) {
         error!("taking part in the swarm: {error:#}");
-        let text = format!("{error:#}");
-        let why = if text.contains("has expired") { CERTIFICATE_EXPIRED.to_owned() } else { text };
-        self.standing.send_replace(Standing::Broken(Facts::default(), why));
+        self.standing.send_replace(match error.is::<Expired>() {
+            true => Standing::Expired,
+            false => Standing::Broken(Facts::default(), format!("{error:#}")),
+        });
     }
 }
 

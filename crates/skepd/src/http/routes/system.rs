@@ -205,6 +205,7 @@ fn swarm_info(standing: &Standing) -> SwarmInfo {
         ..SwarmInfo::default()
     };
     match standing {
+        Standing::Expired => "certificate expired".clone_into(&mut info.error),
         Standing::Broken(_, error) => error.clone_into(&mut info.error),
         Standing::Manager(_, manager) => {
             let state = manager.state();
