@@ -1,7 +1,8 @@
 //! Puts a question to whoever leads, and waits for the answer.
 //!
 //! In: what users and nodes want. Out: what the leader answers, within [`REQUEST_TIMEOUT`]; or that there is none, so
-//! that the asker may try again later. Requests go to the leader wherever it is. What nodes say in their sessions is
+//! that the asker may try again later. Requests go to the leader wherever it is, and readers ask it how far they must
+//! have read. What nodes say in their sessions is
 //! only for a leader on this manager, whose end of this door is [`crate::desk::Desk`]; for others it is forwarded as
 //! it comes (`services::forward`).
 
@@ -102,7 +103,7 @@ pub struct Ask {
     questions: mpsc::Sender<Question>,
     route: Route,
     room: watch::Receiver<Room>,
-    replica: Group,
+    group: Group,
     book: watch::Receiver<Arc<State>>,
 }
 
@@ -113,20 +114,20 @@ impl Ask {
         let tls = watch::Sender::new(pki::trust::unverified_client()).subscribe();
         let members = watch::Sender::default().subscribe();
         let route = Route::new(leadership, members, tls, Duration::ZERO);
-        let replica = Group::of(mpsc::channel(1).0);
-        Self::led(route, watch::Sender::default().subscribe(), replica, watch::Sender::default().subscribe())
+        let group = Group::of(mpsc::channel(1).0);
+        Self::led(route, watch::Sender::default().subscribe(), group, watch::Sender::default().subscribe())
     }
 
-    /// A way to whoever leads, and the end where questions for this manager's leader come out. `replica` and `book`
+    /// A way to whoever leads, and the end where questions for this manager's leader come out. `group` and `book`
     /// are this manager's own: what a leader elsewhere has done is waited for in them.
     pub(crate) fn led(
         route: Route,
         room: watch::Receiver<Room>,
-        replica: Group,
+        group: Group,
         book: watch::Receiver<Arc<State>>,
     ) -> (Self, mpsc::Receiver<Question>) {
         let (questions, receiver) = mpsc::channel(QUESTIONS_MAX);
-        (Self { questions, route, room, replica, book }, receiver)
+        (Self { questions, route, room, group, book }, receiver)
     }
 
     /// Who leads, now and whenever it changes.
@@ -147,7 +148,7 @@ impl Ask {
     /// # Errors
     /// If the leader says no, or there is none.
     pub async fn request(&self, request: Request) -> Result<Answer, Refusal> {
-        in_time(async {
+        in_time(timed_out, async {
             loop {
                 let leader = match self.route.find().await? {
                     Place::Here => return self.request_here(request).await,
@@ -169,9 +170,28 @@ impl Ask {
     /// # Errors
     /// If the leader says no, or is not here.
     pub(crate) async fn request_of_this(&self, request: Request) -> Result<Answer, Refusal> {
-        in_time(async {
+        in_time(timed_out, async {
             self.lead().await?;
             self.request_here(request).await
+        })
+        .await
+    }
+
+    /// The book with everything in it that was acknowledged before this was called, by whichever manager.
+    ///
+    /// # Errors
+    /// If there is no leader who knows how far that is.
+    pub async fn read(&self) -> Result<Arc<State>, Refusal> {
+        in_time(unread, async {
+            loop {
+                self.route.until_led().await?;
+                // A leader that fell meanwhile refuses; then another one knows.
+                if let Ok(index) = self.group.committed().await? {
+                    let mut book = self.book.clone();
+                    let state = book.wait_for(|state| state.index >= index).await;
+                    return state.map(|state| Arc::clone(&state)).map_err(|_| Refusal::no_leader());
+                }
+            }
         })
         .await
     }
@@ -249,7 +269,7 @@ impl Ask {
     }
 
     async fn put(&self, question: impl FnOnce(Reply) -> Question) -> Result<Answer, Refusal> {
-        in_time(async {
+        in_time(timed_out, async {
             self.lead().await?;
             self.put_here(question).await
         })
@@ -279,25 +299,18 @@ impl Ask {
             () = self.route.lost(leader) => return Attempt::Answered(Err(interrupted())),
         };
         match answered {
-            Ok(answer) => {
-                self.catch_up().await;
-                Attempt::Answered(Ok(seen_in(answer, &self.book.borrow())))
-            }
+            Ok(answer) => Attempt::Answered(Ok(self.as_seen_here(answer).await)),
             Err(status) if was_unheard(&status) => Attempt::Unheard,
             Err(status) => Attempt::Answered(Err(refusal_of(&status))),
         }
     }
 
-    /// Waits until everything is in this manager's book that was committed before. Not for ever: what was answered
-    /// is true, even if it is not seen here yet.
-    async fn catch_up(&self) {
-        let caught_up = async {
-            let index = self.replica.committed().await?;
-            let mut book = self.book.clone();
-            book.wait_for(|state| state.index >= index).await.ok().map(|_| ())
-        };
-        if timeout(CATCH_UP_MAX, caught_up).await.ok().flatten().is_none() {
-            tracing::info!("this manager's book is behind the leader's; what is shown may be old");
+    /// An answer as this manager's book has it. It is not waited for in vain: what was answered is true, even if it is
+    /// not seen here yet.
+    async fn as_seen_here(&self, answer: Answer) -> Answer {
+        match timeout(CATCH_UP_MAX, self.read()).await {
+            Ok(Ok(book)) => seen_in(answer, &book),
+            Ok(Err(_)) | Err(_) => answer,
         }
     }
 
@@ -333,8 +346,11 @@ fn was_unheard(status: &Status) -> bool {
     false
 }
 
-async fn in_time(answered: impl Future<Output = Result<Answer, Refusal>>) -> Result<Answer, Refusal> {
-    timeout(REQUEST_TIMEOUT, answered).await.unwrap_or_else(|_| Err(timed_out()))
+async fn in_time<T>(
+    late: fn() -> Refusal,
+    answered: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    timeout(REQUEST_TIMEOUT, answered).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn elsewhere() -> Refusal {
@@ -356,4 +372,8 @@ fn timed_out() -> Refusal {
         RefusalKind::Unavailable,
         "the leader did not answer in time; the change may or may not be made",
     )
+}
+
+fn unread() -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "the leader did not say in time how far the managers have come")
 }

@@ -17,6 +17,7 @@ mod leader;
 pub mod log;
 mod manager;
 pub mod members;
+mod readers;
 mod registrar;
 mod remote;
 mod replica;

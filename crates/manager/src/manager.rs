@@ -228,13 +228,11 @@ impl Manager {
         Ok(manager)
     }
 
-    /// Waits a moment until somebody leads: only then is everything in the book that was ever acknowledged here. The
-    /// others must be able to speak with it meanwhile.
+    /// Waits a moment until everything is in the book that was acknowledged before. The other managers must be able to
+    /// speak with this one meanwhile.
     pub async fn settle(&self) {
-        let mut leadership = self.ask.leadership();
-        let led = leadership.wait_for(|leadership| !matches!(leadership, Leadership::Nobody(_)));
-        if tokio::time::timeout(SETTLE_MAX, led).await.is_err() {
-            tracing::warn!("nobody leads the managers yet; what is shown may be old");
+        if !matches!(timeout(SETTLE_MAX, self.ask.read()).await, Ok(Ok(_))) {
+            tracing::warn!("nobody leads the managers yet");
         }
     }
 
@@ -379,17 +377,14 @@ impl Group {
         done.await.unwrap_or(Err(Refused::NotLeader))
     }
 
-    /// How far the group has committed, at the moment of the question at least; `None` if nobody leads it.
-    pub(crate) async fn committed(&self) -> Option<Index> {
-        loop {
-            let (reply, answer) = oneshot::channel();
-            self.order(Order::Read(reply)).await;
-            // The question or its answer may be lost on the way.
-            match timeout(READ_PATIENCE, answer).await {
-                Ok(answered) => return answered.ok()?.ok(),
-                Err(_) => continue,
-            }
-        }
+    /// How far the group has committed, at the moment of the question at least; or why this cannot be known now.
+    ///
+    /// # Errors
+    /// If the manager has ended.
+    pub(crate) async fn committed(&self) -> Result<Result<Index, Refused>, Refusal> {
+        let (reader, answer) = oneshot::channel();
+        self.order(Order::Read(reader)).await;
+        answer.await.map_err(|_| Refusal::no_leader())
     }
 
     async fn order(&self, order: Order) {
@@ -452,8 +447,6 @@ fn snapshot_position(stored: &Stored) -> Position {
 
 /// So many election timeouts without a leader mean that too few managers are there; until then a request waits.
 const ELECTIONS_UNTIL_LOST: u32 = 5;
-/// How long to wait for an answer of the leader before it is asked again.
-const READ_PATIENCE: Duration = Duration::from_millis(300);
 /// Orders that may wait for the replica's pump.
 const ORDERS_WAITING_MAX: usize = 4_096;
 /// How long to wait for a leader at the start. A group of one takes a few milliseconds.

@@ -22,6 +22,7 @@ use crate::book::{self, Book};
 use crate::log::seal::Keys;
 use crate::log::writer::{Write, Writer, Written};
 use crate::manager::{Alarm, Failure};
+use crate::readers::{Reader, Readers};
 
 /// What the replica's pump may be told to do.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub(crate) enum Order {
         reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// Tell how far the group had committed when this was asked.
-    Read(oneshot::Sender<Result<Index, Refused>>),
+    Read(Reader),
     /// Hand leadership to this replica.
     TransferLeader(ReplicaId),
     /// A message could not be delivered.
@@ -130,7 +131,7 @@ pub(crate) struct ReplicaPump {
     ways: Ways,
     proposals: Proposals,
     changes: BTreeMap<Ticket, oneshot::Sender<Result<(), Refused>>>,
-    reads: BTreeMap<Ticket, oneshot::Sender<Result<Index, Refused>>>,
+    readers: Readers,
     next_ticket: Ticket,
     /// The last entry applied, and the group as of it.
     applied: (Position, Arc<ConfState>),
@@ -178,7 +179,7 @@ impl ReplicaPump {
             ways,
             proposals: Proposals::default(),
             changes: BTreeMap::new(),
-            reads: BTreeMap::new(),
+            readers: Readers::default(),
             next_ticket: 1,
             applied,
             snapshots: Snapshots { last: snapshot.index, is_under_way: false },
@@ -189,13 +190,14 @@ impl ReplicaPump {
     /// Runs until told to stop, or until the log is broken.
     pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>, stop: CancellationToken) {
         loop {
-            let due = self.replica.wake_at();
+            let due = self.replica.wake_at().into_iter().chain(self.readers.due()).min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(order) = orders.recv() => if self.obey(order).is_err() { break },
                 () = sleep_until(due) => self.tell(Input::Wake),
             }
+            self.ask_for_readers();
         }
         self.lose();
         self.ways.leadership.send_replace(Leadership::Nobody(clock::now()));
@@ -215,7 +217,7 @@ impl ReplicaPump {
                 self.changes.insert(ticket, reply);
                 self.tell(Input::Membership { ticket, change });
             }
-            Order::Read(reply) => self.read(reply),
+            Order::Read(reader) => self.readers.welcome(reader),
             Order::TransferLeader(to) => self.tell(Input::TransferLeader(to)),
             Order::Unreachable(id) => self.tell(Input::Unreachable(id)),
             Order::SnapshotSent(to, outcome) => self.tell(Input::SnapshotSent { to, outcome }),
@@ -256,19 +258,11 @@ impl ReplicaPump {
         }
     }
 
-    /// Asks how far the group has committed. A question or answer that was lost on its way is forgotten when nobody
-    /// waits for it any more.
-    fn read(&mut self, reply: oneshot::Sender<Result<Index, Refused>>) {
-        self.reads.retain(|_, reply| !reply.is_closed());
+    /// Asks how far the group has committed, if somebody waits for that.
+    fn ask_for_readers(&mut self) {
         let ticket = self.ticket();
-        self.reads.insert(ticket, reply);
-        self.tell(Input::Read { ticket });
-    }
-
-    fn readable(&mut self, ticket: Ticket, index: Index) {
-        if let Some(reply) = self.reads.remove(&ticket) {
-            // Whoever asked may have gone.
-            let _ = reply.send(Ok(index));
+        if self.readers.ask(ticket, clock::now()) {
+            self.tell(Input::Read { ticket });
         }
     }
 
@@ -288,7 +282,7 @@ impl ReplicaPump {
                 Output::Lead(lead) => self.led_by(lead),
                 Output::Accepted { ticket, at } => self.accepted(ticket, at),
                 Output::Refused { ticket, why } => self.refused(ticket, why),
-                Output::Readable { ticket, index } => self.readable(ticket, index),
+                Output::Readable { ticket, index } => self.readers.answer(ticket, Ok(index)),
                 Output::SnapshotWanted => self.make_snapshot(Purpose::Follower),
             }
         }
@@ -383,14 +377,14 @@ impl ReplicaPump {
         if let Some(reply) = self.changes.remove(&ticket) {
             // Whoever asked may have gone.
             let _ = reply.send(Err(why));
-        } else if let Some(reply) = self.reads.remove(&ticket) {
-            let _ = reply.send(Err(why));
         } else if self.proposals.offered.remove(&ticket).is_some() {
             tracing::info!(%why, "a proposal was refused");
             self.inform(ReplicaNews::Lost);
             if *self.ways.leadership.borrow() == Leadership::Here {
                 self.inform(ReplicaNews::Established(self.book.state()));
             }
+        } else {
+            self.readers.answer(ticket, Err(why));
         }
     }
 

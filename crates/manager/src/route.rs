@@ -103,6 +103,21 @@ impl Route {
         }
     }
 
+    /// Waits until somebody leads.
+    ///
+    /// # Errors
+    /// As [`Route::find`].
+    pub(crate) async fn until_led(&self) -> Result<(), Refusal> {
+        let mut leadership = self.leadership.clone();
+        loop {
+            let Leadership::Nobody(since) = *leadership.borrow_and_update() else { return Ok(()) };
+            match timeout_at(clock::deadline(since + self.patience), leadership.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Err(Refusal::no_leader()),
+            }
+        }
+    }
+
     /// Says whether anybody leads, without waiting.
     ///
     /// # Errors

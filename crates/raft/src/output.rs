@@ -117,9 +117,6 @@ pub enum Refused {
     /// A group cannot lose its last voter.
     #[error("the last voter cannot be removed")]
     LastVoter,
-    /// The leader has not committed anything in its reign.
-    #[error("the leader is too new to answer")]
-    TooNew,
 }
 
 /// Collects wishes in their lawful order.

@@ -1,7 +1,7 @@
 //! How to read what is true now, without writing.
 //!
-//! The leader notes how far it had committed when asked, and answers once a majority has confirmed with a
-//! heartbeat that it still leads. A follower passes the question on, with a mark of its present life, so that no
+//! The leader notes how far it had committed when asked, at least up to where its reign begins, and answers once a
+//! majority has confirmed with a heartbeat that it still leads. A follower passes the question on, with a mark of its present life, so that no
 //! late answer is taken for one to a question it asked after a restart.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -96,14 +96,9 @@ impl Replica {
     }
 
     fn read_as_leader(&mut self, reader: Reader) {
-        let index = self.log.committed();
         let Role::Leader(reign) = &mut self.role else { return };
-        if index < reign.begins {
-            if let Reader::Here(ticket) = reader {
-                self.refuse(ticket, Refused::TooNew);
-            }
-            return;
-        }
+        // What earlier reigns have committed ends before this one's first entry, though it may not be known here how far.
+        let index = self.log.committed().max(reign.begins);
         if self.members.voters == [self.config.id] {
             self.answer(reader, index);
             return;

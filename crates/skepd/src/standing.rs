@@ -50,7 +50,7 @@ pub(crate) struct Facts {
 /// What the routes of a manager work with: its book, and whoever leads.
 #[derive(Clone, Debug)]
 pub(crate) struct Manager {
-    /// The book as this manager has it.
+    /// The book as this manager has it, which may be behind the others'.
     pub(crate) book: Reader,
     /// The way to the leader, wherever it is.
     pub(crate) leader: Ask,
@@ -59,9 +59,12 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    /// The book as it is now.
-    pub(crate) fn state(&self) -> Arc<State> {
-        self.book.state()
+    /// The book with everything that any manager has acknowledged by now.
+    ///
+    /// # Errors
+    /// If nobody leads the managers.
+    pub(crate) async fn state(&self) -> Result<Arc<State>, ApiError> {
+        Ok(self.leader.read().await?)
     }
 
     /// Asks the leader, and waits as long as a client may be kept waiting.

@@ -19,14 +19,15 @@ type Reply<T> = Result<Response<T>, Status>;
 impl control_server::Control for Control {
     async fn get_node(&self, request: Request<proto::GetNodeRequest>) -> Reply<proto::GetNodeResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let node = self.find("node", &request.get_ref().node_id, |state| &state.nodes)?;
+        let node = self.find("node", &request.get_ref().node_id, |state| &state.nodes).await?;
         Ok(Response::new(proto::GetNodeResponse { node: Some(node.as_ref().to_wire()) }))
     }
 
     async fn list_nodes(&self, request: Request<proto::ListNodesRequest>) -> Reply<proto::ListNodesResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let wanted = request.into_inner().filters.unwrap_or_default();
-        let nodes = self.list(|state| &state.nodes, |node| accept_node(&wanted, node), |node| node.to_wire());
+        let nodes =
+            self.list(|state| &state.nodes, |node| accept_node(&wanted, node), |node| node.to_wire()).await?;
         Ok(Response::new(proto::ListNodesResponse { nodes }))
     }
 
@@ -54,16 +55,16 @@ impl control_server::Control for Control {
 
     async fn get_task(&self, request: Request<proto::GetTaskRequest>) -> Reply<proto::GetTaskResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let task = self.find("task", &request.get_ref().task_id, |state| &state.tasks)?;
+        let task = self.find("task", &request.get_ref().task_id, |state| &state.tasks).await?;
         Ok(Response::new(proto::GetTaskResponse { task: Some(task.as_ref().to_wire()) }))
     }
 
     async fn list_tasks(&self, request: Request<proto::ListTasksRequest>) -> Reply<proto::ListTasksResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let wanted = request.into_inner().filters.unwrap_or_default();
-        let book = self.book.borrow().clone();
+        let book = self.book().await?;
         let accept = |task: &Task| accept_task(&wanted, task, &book);
-        let tasks = self.list(|state| &state.tasks, accept, |task| task.to_wire());
+        let tasks = self.list(|state| &state.tasks, accept, |task| task.to_wire()).await?;
         Ok(Response::new(proto::ListTasksResponse { tasks }))
     }
 
@@ -83,7 +84,7 @@ impl control_server::Control for Control {
     ) -> Reply<proto::GetServiceResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let proto::GetServiceRequest { service_id, insert_defaults } = request.into_inner();
-        let service = self.find("service", &service_id, |state| &state.services)?;
+        let service = self.find("service", &service_id, |state| &state.services).await?;
         let service = if insert_defaults { with_defaults(&service) } else { Service::clone(&service) };
         Ok(Response::new(proto::GetServiceResponse { service: Some(service.to_wire()) }))
     }
@@ -95,7 +96,7 @@ impl control_server::Control for Control {
         self.guard.allow(&request, MANAGERS)?;
         let wanted = request.into_inner().filters.unwrap_or_default();
         let accept = |service: &Service| accept_service(&wanted, service);
-        let services = self.list(|state| &state.services, accept, |service| service.to_wire());
+        let services = self.list(|state| &state.services, accept, |service| service.to_wire()).await?;
         Ok(Response::new(proto::ListServicesResponse { services }))
     }
 
@@ -143,7 +144,7 @@ impl control_server::Control for Control {
         request: Request<proto::ListServiceStatusesRequest>,
     ) -> Reply<proto::ListServiceStatusesResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let book = self.book.borrow().clone();
+        let book = self.book().await?;
         let ids = request.into_inner().services;
         let statuses = ids.iter().map(|id| service_status(&book, id)).collect();
         Ok(Response::new(proto::ListServiceStatusesResponse { statuses }))
@@ -155,7 +156,7 @@ impl control_server::Control for Control {
     ) -> Reply<proto::GetNetworkResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let proto::GetNetworkRequest { name, network_id, appdata: _ } = request.into_inner();
-        let network = self.find_network(&name, &network_id)?;
+        let network = self.find_network(&name, &network_id).await?;
         Ok(Response::new(proto::GetNetworkResponse { network: Some(network.as_ref().to_wire()) }))
     }
 
@@ -165,17 +166,19 @@ impl control_server::Control for Control {
     ) -> Reply<proto::ListNetworksResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let filters = Filters::from(request.into_inner().filters.unwrap_or_default());
-        let networks = self.list(
-            |state| &state.networks,
-            |network| {
-                filters.accept(
-                    network.id.as_str(),
-                    &network.spec.annotations.name,
-                    &network.spec.annotations.labels,
-                )
-            },
-            |network| network.to_wire(),
-        );
+        let networks = self
+            .list(
+                |state| &state.networks,
+                |network| {
+                    filters.accept(
+                        network.id.as_str(),
+                        &network.spec.annotations.name,
+                        &network.spec.annotations.labels,
+                    )
+                },
+                |network| network.to_wire(),
+            )
+            .await?;
         Ok(Response::new(proto::ListNetworksResponse { networks }))
     }
 
@@ -196,7 +199,7 @@ impl control_server::Control for Control {
     ) -> Reply<proto::RemoveNetworkResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let proto::RemoveNetworkRequest { name, network_id } = request.into_inner();
-        let network = self.find_network(&name, &network_id)?;
+        let network = self.find_network(&name, &network_id).await?;
         self.ask(Question::RemoveNetwork(network.id)).await?;
         Ok(Response::new(proto::RemoveNetworkResponse {}))
     }
@@ -206,7 +209,7 @@ impl control_server::Control for Control {
         request: Request<proto::GetClusterRequest>,
     ) -> Reply<proto::GetClusterResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let cluster = self.find("cluster", &request.get_ref().cluster_id, |state| &state.clusters)?;
+        let cluster = self.find("cluster", &request.get_ref().cluster_id, |state| &state.clusters).await?;
         Ok(Response::new(proto::GetClusterResponse {
             cluster: Some(without_keys(cluster.as_ref().to_wire())),
         }))
@@ -218,17 +221,19 @@ impl control_server::Control for Control {
     ) -> Reply<proto::ListClustersResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let filters = Filters::from(request.into_inner().filters.unwrap_or_default());
-        let clusters = self.list(
-            |state| &state.clusters,
-            |cluster| {
-                filters.accept(
-                    cluster.id.as_str(),
-                    &cluster.spec.annotations.name,
-                    &cluster.spec.annotations.labels,
-                )
-            },
-            |cluster| without_keys(cluster.to_wire()),
-        );
+        let clusters = self
+            .list(
+                |state| &state.clusters,
+                |cluster| {
+                    filters.accept(
+                        cluster.id.as_str(),
+                        &cluster.spec.annotations.name,
+                        &cluster.spec.annotations.labels,
+                    )
+                },
+                |cluster| without_keys(cluster.to_wire()),
+            )
+            .await?;
         Ok(Response::new(proto::ListClustersResponse { clusters }))
     }
 
@@ -240,7 +245,7 @@ impl control_server::Control for Control {
         let proto::UpdateClusterRequest { cluster_id, cluster_version, spec: wished, rotation } =
             request.into_inner();
         let (id, version) = (id("cluster", &cluster_id)?, version(cluster_version)?);
-        let (spec, rotation) = (spec(wished)?, self.draw(rotation.unwrap_or_default())?);
+        let (spec, rotation) = (spec(wished)?, self.draw(rotation.unwrap_or_default()).await?);
         let answer = self.ask(Question::UpdateCluster { id, version, spec, rotation }).await?;
         let Answer::Cluster(cluster) = answer else { return Err(confused(answer)) };
         Ok(Response::new(proto::UpdateClusterResponse {
@@ -250,7 +255,7 @@ impl control_server::Control for Control {
 
     async fn get_secret(&self, request: Request<proto::GetSecretRequest>) -> Reply<proto::GetSecretResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let secret = self.find("secret", &request.get_ref().secret_id, |state| &state.secrets)?;
+        let secret = self.find("secret", &request.get_ref().secret_id, |state| &state.secrets).await?;
         Ok(Response::new(proto::GetSecretResponse { secret: Some(without_data(secret.as_ref().to_wire())) }))
     }
 
@@ -274,17 +279,19 @@ impl control_server::Control for Control {
     ) -> Reply<proto::ListSecretsResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let filters = Filters::from(request.into_inner().filters.unwrap_or_default());
-        let secrets = self.list(
-            |state| &state.secrets,
-            |secret| {
-                filters.accept(
-                    secret.id.as_str(),
-                    &secret.spec.annotations.name,
-                    &secret.spec.annotations.labels,
-                )
-            },
-            |secret| without_data(secret.to_wire()),
-        );
+        let secrets = self
+            .list(
+                |state| &state.secrets,
+                |secret| {
+                    filters.accept(
+                        secret.id.as_str(),
+                        &secret.spec.annotations.name,
+                        &secret.spec.annotations.labels,
+                    )
+                },
+                |secret| without_data(secret.to_wire()),
+            )
+            .await?;
         Ok(Response::new(proto::ListSecretsResponse { secrets }))
     }
 
@@ -313,7 +320,7 @@ impl control_server::Control for Control {
 
     async fn get_config(&self, request: Request<proto::GetConfigRequest>) -> Reply<proto::GetConfigResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let config = self.find("config", &request.get_ref().config_id, |state| &state.configs)?;
+        let config = self.find("config", &request.get_ref().config_id, |state| &state.configs).await?;
         Ok(Response::new(proto::GetConfigResponse { config: Some(config.as_ref().to_wire()) }))
     }
 
@@ -335,17 +342,19 @@ impl control_server::Control for Control {
     ) -> Reply<proto::ListConfigsResponse> {
         self.guard.allow(&request, MANAGERS)?;
         let filters = Filters::from(request.into_inner().filters.unwrap_or_default());
-        let configs = self.list(
-            |state| &state.configs,
-            |config| {
-                filters.accept(
-                    config.id.as_str(),
-                    &config.spec.annotations.name,
-                    &config.spec.annotations.labels,
-                )
-            },
-            |config| config.to_wire(),
-        );
+        let configs = self
+            .list(
+                |state| &state.configs,
+                |config| {
+                    filters.accept(
+                        config.id.as_str(),
+                        &config.spec.annotations.name,
+                        &config.spec.annotations.labels,
+                    )
+                },
+                |config| config.to_wire(),
+            )
+            .await?;
         Ok(Response::new(proto::ListConfigsResponse { configs }))
     }
 
@@ -375,7 +384,8 @@ impl control_server::Control for Control {
         request: Request<proto::GetExtensionRequest>,
     ) -> Reply<proto::GetExtensionResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let extension = self.find("extension", &request.get_ref().extension_id, |state| &state.extensions)?;
+        let extension =
+            self.find("extension", &request.get_ref().extension_id, |state| &state.extensions).await?;
         Ok(Response::new(proto::GetExtensionResponse { extension: Some(extension.as_ref().to_wire()) }))
     }
 
@@ -406,7 +416,8 @@ impl control_server::Control for Control {
         request: Request<proto::GetResourceRequest>,
     ) -> Reply<proto::GetResourceResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let resource = self.find("resource", &request.get_ref().resource_id, |state| &state.resources)?;
+        let resource =
+            self.find("resource", &request.get_ref().resource_id, |state| &state.resources).await?;
         Ok(Response::new(proto::GetResourceResponse { resource: Some(resource.as_ref().to_wire()) }))
     }
 
@@ -436,7 +447,7 @@ impl control_server::Control for Control {
             (wanted.kind.is_empty() || wanted.kind == resource.kind)
                 && filters.accept(resource.id.as_str(), name, labels)
         };
-        let resources = self.list(|state| &state.resources, accept, |resource| resource.to_wire());
+        let resources = self.list(|state| &state.resources, accept, |resource| resource.to_wire()).await?;
         Ok(Response::new(proto::ListResourcesResponse { resources }))
     }
 
@@ -475,7 +486,7 @@ impl control_server::Control for Control {
 
     async fn get_volume(&self, request: Request<proto::GetVolumeRequest>) -> Reply<proto::GetVolumeResponse> {
         self.guard.allow(&request, MANAGERS)?;
-        let volume = self.find("volume", &request.get_ref().volume_id, |state| &state.volumes)?;
+        let volume = self.find("volume", &request.get_ref().volume_id, |state| &state.volumes).await?;
         Ok(Response::new(proto::GetVolumeResponse { volume: Some(volume.as_ref().to_wire()) }))
     }
 
@@ -498,7 +509,7 @@ impl control_server::Control for Control {
         self.guard.allow(&request, MANAGERS)?;
         let wanted = request.into_inner().filters.unwrap_or_default();
         let accept = |volume: &Volume| accept_volume(&wanted, volume);
-        let volumes = self.list(|state| &state.volumes, accept, |volume| volume.to_wire());
+        let volumes = self.list(|state| &state.volumes, accept, |volume| volume.to_wire()).await?;
         Ok(Response::new(proto::ListVolumesResponse { volumes }))
     }
 

@@ -12,7 +12,6 @@ use store::{State, Stored, Table};
 use tonic::Status;
 use wire::{Malformed, OnWire, proto, status_of};
 
-use super::Book;
 use super::guard::Guard;
 use crate::ask::Ask;
 
@@ -21,12 +20,16 @@ use crate::ask::Ask;
 pub(super) struct Control {
     pub(super) guard: Guard,
     ask: Ask,
-    pub(super) book: Book,
 }
 
 impl Control {
-    pub(super) fn new(guard: Guard, ask: Ask, book: Book) -> Self {
-        Self { guard, ask, book }
+    pub(super) fn new(guard: Guard, ask: Ask) -> Self {
+        Self { guard, ask }
+    }
+
+    /// The book with everything that any manager has acknowledged by now.
+    pub(super) async fn book(&self) -> Result<Arc<State>, Status> {
+        self.ask.read().await.map_err(|refusal| status_of(&refusal))
     }
 
     /// Asks this manager's leader: whoever calls here looked for it here.
@@ -35,7 +38,7 @@ impl Control {
     }
 
     /// The object with this id.
-    pub(super) fn find<T>(
+    pub(super) async fn find<T>(
         &self,
         what: &str,
         text: &str,
@@ -45,35 +48,35 @@ impl Control {
         T: Stored<Id: FromStr>,
     {
         let id = id(what, text)?;
-        table(&self.book.borrow()).get(id).cloned().ok_or_else(|| not_found(what, text))
+        table(&*self.book().await?).get(id).cloned().ok_or_else(|| not_found(what, text))
     }
 
     /// By id, or else by name.
-    pub(super) fn find_network(&self, name: &str, id: &str) -> Result<Arc<Network>, Status> {
+    pub(super) async fn find_network(&self, name: &str, id: &str) -> Result<Arc<Network>, Status> {
         if !id.is_empty() || name.is_empty() {
-            return self.find("network", id, |state| &state.networks);
+            return self.find("network", id, |state| &state.networks).await;
         }
-        let book = self.book.borrow();
+        let book = self.book().await?;
         book.networks.named(name).next().cloned().ok_or_else(|| not_found("network", name))
     }
 
     /// All objects of a table that are accepted.
-    pub(super) fn list<T: Stored, W>(
+    pub(super) async fn list<T: Stored, W>(
         &self,
         table: fn(&State) -> &Table<T>,
         accept: impl Fn(&T) -> bool,
         to_wire: impl Fn(&T) -> W,
-    ) -> Vec<W> {
-        let book = self.book.borrow().clone();
-        table(&book).iter().filter(|object| accept(object)).map(|object| to_wire(object)).collect()
+    ) -> Result<Vec<W>, Status> {
+        let book = self.book().await?;
+        Ok(table(&book).iter().filter(|object| accept(object)).map(|object| to_wire(object)).collect())
     }
 
     /// Draws the words that are to be changed.
-    pub(super) fn draw(&self, wished: proto::KeyRotation) -> Result<Rotation, Status> {
+    pub(super) async fn draw(&self, wished: proto::KeyRotation) -> Result<Rotation, Status> {
         let proto::KeyRotation { worker_join_token, manager_join_token, manager_unlock_key } = wished;
         let mut chance = host::chance::chance().map_err(|error| Status::internal(error.to_string()))?;
-        let cluster =
-            self.book.borrow().cluster().cloned().ok_or_else(|| status_of(&Refusal::no_leader()))?;
+        let book = self.book().await?;
+        let cluster = book.cluster().ok_or_else(|| status_of(&Refusal::no_leader()))?;
         let mut token = || JoinToken::random(&cluster.root_ca.ca_cert, &mut chance).to_string();
         let worker_token = worker_join_token.then(&mut token);
         let manager_token = manager_join_token.then(&mut token);

@@ -1,7 +1,7 @@
 //! What other nodes may call on a manager: SwarmKit's gRPC services.
 //!
 //! Each handler says who may call, what is meant, who decides, and how it is answered. Reads come from this
-//! manager's book; changes go to its leader. What only a leader can serve is forwarded to it. Nothing is decided here.
+//! manager's book, as soon as it has all that was acknowledged; changes go to its leader. What only a leader can serve is forwarded to it. Nothing is decided here.
 
 mod ca;
 mod control;
@@ -73,7 +73,7 @@ impl Services {
         let route = ask.route().clone();
         let ca = ca::CertificateAuthority::new(guard.clone(), ask.clone(), book.clone());
         let dispatcher = dispatcher::Dispatcher::new(guard.clone(), ask.clone());
-        let control = lookup::Control::new(guard.clone(), ask.clone(), book.clone());
+        let control = lookup::Control::new(guard.clone(), ask.clone());
         let resource = resource::ResourceAllocator::new(guard.clone(), ask);
         let reading = logs::Logs::new(guard.clone(), logs, book.clone());
         let membership = membership::Membership::new(guard.clone(), incoming, registrar);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use control::leader::Answer;
-use model::{Chance, Config, Duration, NodeId, RefusalKind};
+use model::{Chance, Config, Duration, NodeId, Refusal, RefusalKind};
 use prost::Message as _;
 use raft::{Body, ConfChangeKind, ReplicaId, SnapshotOutcome};
 use tempfile::TempDir;
@@ -184,6 +184,50 @@ async fn another_leads_when_one_falls_and_it_catches_up_later() {
     managers.start(1, Beginning::Resume).await;
     managers.until_all_know(&meanwhile).await;
     managers.until_all_know(&before).await;
+}
+
+#[tokio::test]
+async fn every_manager_shows_at_once_what_any_has_acknowledged() {
+    let mut managers = Managers::found().await;
+    managers.join(2).await;
+    managers.join(3).await;
+    for round in 0..4 {
+        let fallen = managers.leader().await;
+        managers.stop(fallen).await;
+        let leader = managers.leader().await;
+        // More than what is left of the log, so that the one that comes back gets a snapshot first.
+        let mut created = Vec::new();
+        for number in 0..60 {
+            created.push(create(&managers.running[&leader], &format!("config-{round}-{number}")).await);
+        }
+        managers.start(fallen, Beginning::Resume).await;
+        for id in [fallen, leader, 6 - fallen - leader] {
+            let book = managers.running[&id].ask().read().await.unwrap();
+            let missing = created.iter().filter(|config| book.configs.get(config.id).is_none()).count();
+            assert_eq!(missing, 0, "manager {id}, which was asked after {fallen} came back");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_leader_that_hears_nobody_shows_nothing() {
+    let mut managers = Managers::found().await;
+    managers.join(2).await;
+    managers.join(3).await;
+    let one = create(&managers.running[&1], "one").await;
+    managers.until_all_know(&one).await;
+    managers.switchboard.send((1, None)).await.unwrap();
+    let refusal = managers.running[&1].ask().read().await.unwrap_err();
+    assert_eq!(refusal, Refusal::no_leader());
+    let leader = managers.leader().await;
+    assert_ne!(leader, 1);
+    let two = create(&managers.running[&leader], "two").await;
+    managers.switchboard.send((1, Some(managers.running[&1].group().clone()))).await.unwrap();
+    let mut leadership = managers.running[&1].ask().leadership();
+    let led = leadership.wait_for(|leadership| matches!(leadership, Leadership::There(_)));
+    timeout(PATIENCE, led).await.expect("it hears the others again in time").unwrap();
+    let book = managers.running[&1].ask().read().await.unwrap();
+    assert_eq!(book.configs.get(two.id), Some(&two));
 }
 
 #[tokio::test]

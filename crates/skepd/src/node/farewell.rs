@@ -12,7 +12,7 @@ pub(super) fn objection(standing: &Standing, role: Option<NodeRole>) -> Option<S
     match standing {
         Standing::Inactive | Standing::Worker(_) => None,
         Standing::Locked => Some(LOCKED.to_owned()),
-        Standing::Manager(_, manager) => Some(of_manager(&manager.state())),
+        Standing::Manager(_, manager) => Some(of_manager(&manager.book.state())),
         Standing::Pending(_) | Standing::Expired | Standing::Broken(..) => (role == Some(NodeRole::Manager))
             .then(|| format!("{MANAGER}Doing so may lose the consensus of your cluster. {RESTORE}")),
     }

@@ -32,7 +32,7 @@ const FILTERS: &[&str] = &["id", "label", "name"];
 
 async fn list(State(daemon): Shared, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let configs = state.configs.iter().filter(|config| passes(&filters, config));
     Ok(respond::json(&configs.map(|config| config::Config::from(&**config)).collect::<Vec<_>>()))
 }
@@ -54,7 +54,7 @@ async fn create(State(daemon): Shared, Spoken(version): Spoken, Json(spec): Json
 }
 
 async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     Ok(respond::json(&config::Config::from(&**find::<Config>(&state, &id)?)))
 }
 
@@ -68,14 +68,16 @@ async fn update(
     let version = query.version_of("config")?;
     let spec = Box::new(spec.into_model(spoken)?);
     let manager = daemon.node.manager()?;
-    let id = find::<Config>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Config>(&state, &id)?.id;
     manager.ask(Request::UpdateConfig { id, version, spec }).await?;
     Ok(respond::ok())
 }
 
 async fn remove(State(daemon): Shared, Path(id): Path<String>) -> Answer {
     let manager = daemon.node.manager()?;
-    let id = find::<Config>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Config>(&state, &id)?.id;
     manager.ask(Request::RemoveConfig(id)).await?;
     Ok(respond::no_content())
 }

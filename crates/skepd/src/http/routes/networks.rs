@@ -74,7 +74,7 @@ fn is_predefined(name: &str) -> bool {
 /// The swarm's networks first, then this node's. A node that is no manager knows only its own.
 async fn all(daemon: &Daemon) -> Vec<network::Network> {
     let mut shown = match daemon.node.manager() {
-        Ok(manager) => of_swarm(&manager.state()),
+        Ok(manager) => manager.state().await.map(|state| of_swarm(&state)).unwrap_or_default(),
         Err(_) => Vec::new(),
     };
     shown.extend(daemon.local_networks().await);
@@ -128,7 +128,7 @@ async fn create(State(daemon): Shared, Json(request): Json<NetworkCreate>) -> An
         return Err(ApiError::invalid("IPv4 cannot be disabled in a Swarm scoped network").into());
     }
     let manager = daemon.node.manager().map_err(|why| only_managers(&daemon, why))?;
-    if manager.state().networks.named(&request.name).next().is_some() {
+    if manager.state().await?.networks.named(&request.name).next().is_some() {
         return Err(ApiError::conflict(format!("network with name {} already exists", request.name)).into());
     }
     let request = Request::CreateNetwork(Box::new(request.into_model()));
@@ -156,7 +156,8 @@ async fn remove(State(daemon): Shared, Path(text): Path<String>) -> Answer {
         return Err(ApiError::forbidden(message).into());
     }
     let manager = daemon.node.manager()?;
-    let id = find::<Network>(&manager.state(), &network.id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Network>(&state, &network.id)?.id;
     manager.ask(Request::RemoveNetwork(id)).await?;
     Ok(respond::no_content())
 }
@@ -166,7 +167,8 @@ async fn prune(State(daemon): Shared, query: Query) -> Answer {
     let filters = query.filters(&["label", "label!", "until"])?;
     let mut networks_deleted = Vec::new();
     let Ok(manager) = daemon.node.manager() else { return Ok(respond::json(&NetworksPruned::default())) };
-    for network in manager.state().networks.iter().filter(|network| !network.is_ingress()) {
+    let state = manager.state().await?;
+    for network in state.networks.iter().filter(|network| !network.is_ingress()) {
         let annotations = &network.spec.annotations;
         let kept = annotations.labels.contains_key(PREDEFINED_LABEL)
             || !filters.labels("label", &annotations.labels)

@@ -29,7 +29,7 @@ const FILTERS: &[&str] = &["id", "label", "membership", "name", "node.label", "r
 async fn list(State(daemon): Shared, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
     check(&filters)?;
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let nodes = state.nodes.iter().filter(|node| passes(&filters, node));
     Ok(respond::json(&nodes.map(|node| node::Node::from(&**node)).collect::<Vec<_>>()))
 }
@@ -60,7 +60,7 @@ fn passes(filters: &Filters, node: &Node) -> bool {
 }
 
 async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     Ok(respond::json(&node::Node::from(&**find::<Node>(&state, &id)?)))
 }
 
@@ -73,14 +73,16 @@ async fn update(
     let version = query.version_of("node")?;
     let spec = spec.into_model()?;
     let manager = daemon.node.manager()?;
-    let id = find::<Node>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Node>(&state, &id)?.id;
     manager.ask(Request::UpdateNode { id, version, spec }).await?;
     Ok(respond::ok())
 }
 
 async fn remove(State(daemon): Shared, Path(id): Path<String>, query: Query) -> Answer {
     let manager = daemon.node.manager()?;
-    let id = find::<Node>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Node>(&state, &id)?.id;
     manager.ask(Request::RemoveNode { id, force: query.truth("force") }).await?;
     Ok(respond::ok())
 }

@@ -32,7 +32,7 @@ const FILTERS: &[&str] = &["id", "label", "name", "names"];
 
 async fn list(State(daemon): Shared, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let secrets = state.secrets.iter().filter(|secret| passes(&filters, secret));
     Ok(respond::json(&secrets.map(|secret| secret::Secret::from(&**secret)).collect::<Vec<_>>()))
 }
@@ -55,7 +55,7 @@ async fn create(State(daemon): Shared, Spoken(version): Spoken, Json(spec): Json
 }
 
 async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     Ok(respond::json(&secret::Secret::from(&**find::<Secret>(&state, &id)?)))
 }
 
@@ -69,14 +69,16 @@ async fn update(
     let version = query.version_of("secret")?;
     let spec = Box::new(spec.into_model(spoken)?);
     let manager = daemon.node.manager()?;
-    let id = find::<Secret>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Secret>(&state, &id)?.id;
     manager.ask(Request::UpdateSecret { id, version, spec }).await?;
     Ok(respond::ok())
 }
 
 async fn remove(State(daemon): Shared, Path(id): Path<String>) -> Answer {
     let manager = daemon.node.manager()?;
-    let id = find::<Secret>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Secret>(&state, &id)?.id;
     manager.ask(Request::RemoveSecret(id)).await?;
     Ok(respond::no_content())
 }

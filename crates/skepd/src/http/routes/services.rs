@@ -22,7 +22,7 @@ use crate::http::request::{Json, Query, Spoken};
 use crate::http::respond;
 use crate::http::routes::{Shared, tasks};
 use crate::http::task_logs;
-use crate::standing::unfitting;
+use crate::standing::{Manager, unfitting};
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
     Router::new()
@@ -37,7 +37,7 @@ const FILTERS: &[&str] = &["id", "label", "mode", "name", "runtime"];
 
 async fn list(State(daemon): Shared, Spoken(version): Spoken, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let counted = version >= ApiVersion::v(41) && query.truth("status");
     let services = state.services.iter().filter(|service| passes(&filters, service));
     let shown = services.map(|service| {
@@ -96,7 +96,7 @@ async fn create(
     let mut spec = into_model(spec)?;
     set_credentials(&mut spec, credentials(&headers)?);
     let manager = daemon.node.manager()?;
-    name_networks(&mut spec, &manager.state())?;
+    name_networks(&mut spec, &manager).await?;
     let request = Request::CreateService(Box::new(spec));
     let leader::Answer::Service(service) = manager.ask(request).await? else {
         return Err(unfitting().into());
@@ -106,7 +106,7 @@ async fn create(
 }
 
 async fn inspect(State(daemon): Shared, Path(id): Path<String>, query: Query) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let service = find::<Service>(&state, &id)?;
     let mut shown = service::Service::from(&**service);
     if query.truth("insertDefaults") {
@@ -161,14 +161,14 @@ async fn update(
     spec.adjust(spoken);
     let mut spec = into_model(spec)?;
     let manager = daemon.node.manager()?;
-    let state = manager.state();
+    let state = manager.state().await?;
     let service = find::<Service>(&state, &id)?;
     let credentials = match credentials(&headers)? {
         RegistryAuth(text) if text.is_empty() => kept_credentials(service, query.text("registryAuthFrom"))?,
         given => given,
     };
     set_credentials(&mut spec, credentials);
-    name_networks(&mut spec, &state)?;
+    name_networks(&mut spec, &manager).await?;
     let request = Request::UpdateService { id: service.id, version, spec: Box::new(spec), rollback };
     manager.ask(request).await?;
     Ok(respond::json(&ServiceUpdated::default()))
@@ -176,7 +176,8 @@ async fn update(
 
 async fn remove(State(daemon): Shared, Path(id): Path<String>) -> Answer {
     let manager = daemon.node.manager()?;
-    let id = find::<Service>(&manager.state(), &id)?.id;
+    let state = manager.state().await?;
+    let id = find::<Service>(&state, &id)?.id;
     manager.ask(Request::RemoveService(id)).await?;
     Ok(respond::ok())
 }
@@ -188,7 +189,7 @@ async fn logs(
     query: Query,
 ) -> Answer {
     let manager = daemon.node.manager()?;
-    let state = manager.state();
+    let state = manager.state().await?;
     let service = find::<Service>(&state, &id)?;
     let selector = LogSelector { service_ids: vec![service.id.to_string()], ..LogSelector::default() };
     let framing = tasks::framing(&service.spec.task);
@@ -227,8 +228,12 @@ fn set_credentials(spec: &mut model::ServiceSpec, credentials: RegistryAuth) {
 }
 
 /// Puts ids in the place of networks' names.
-fn name_networks(spec: &mut model::ServiceSpec, state: &store::State) -> Result<(), ApiError> {
-    spec.task.networks.iter_mut().chain(&mut spec.networks).try_for_each(|wish| name_network(wish, state))
+async fn name_networks(spec: &mut model::ServiceSpec, manager: &Manager) -> Result<(), ApiError> {
+    if spec.task.networks.is_empty() && spec.networks.is_empty() {
+        return Ok(()); // Most services name none, and need not wait for the book.
+    }
+    let state = manager.state().await?;
+    spec.task.networks.iter_mut().chain(&mut spec.networks).try_for_each(|wish| name_network(wish, &state))
 }
 
 fn name_network(wish: &mut NetworkAttachmentConfig, state: &store::State) -> Result<(), ApiError> {

@@ -75,7 +75,7 @@ async fn leave(State(daemon): Shared, query: Query) -> Answer {
 }
 
 async fn inspect(State(daemon): Shared) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let cluster = cluster(&state)?;
     Ok(respond::json(&Swarm::with_tokens(cluster, tls_info(cluster))))
 }
@@ -97,7 +97,7 @@ async fn update(State(daemon): Shared, query: Query, Json(spec): Json<SwarmSpec>
     let version = query.version_of("swarm")?;
     check_name(&spec)?;
     let manager = daemon.node.manager()?;
-    let state = manager.state();
+    let state = manager.state().await?;
     let cluster = cluster(&state)?;
     let rotation = rotation(&query, cluster)?;
     let spec = Box::new(spec.into_model()?);
@@ -124,7 +124,7 @@ fn rotation(query: &Query, cluster: &Cluster) -> Result<Rotation, ApiError> {
 }
 
 async fn unlock_key(State(daemon): Shared) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let keys = &cluster(&state)?.unlock_keys;
     let key = keys.iter().find(|key| key.subsystem == UNLOCK_SUBSYSTEM);
     let text = key.and_then(|key| pki::unlock::UnlockKey::from_bytes(&key.key).ok());

@@ -208,7 +208,7 @@ fn swarm_info(standing: &Standing) -> SwarmInfo {
         Standing::Expired => "certificate expired".clone_into(&mut info.error),
         Standing::Broken(_, error) => error.clone_into(&mut info.error),
         Standing::Manager(_, manager) => {
-            let state = manager.state();
+            let state = manager.book.state();
             info.control_available = true;
             info.nodes = state.nodes.len() as u64;
             info.managers = state.nodes.iter().filter(|node| node.manager_status.is_some()).count() as u64;

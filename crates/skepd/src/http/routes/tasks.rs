@@ -31,7 +31,7 @@ const FILTERS: &[&str] =
 
 async fn list(State(daemon): Shared, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     let chosen = Chosen::new(&filters, &state)?;
     let tasks: Vec<_> = match chosen.services.as_slice() {
         // A question about services looks only at their tasks, however many others there are.
@@ -88,7 +88,7 @@ impl<'a> Chosen<'a> {
 }
 
 async fn inspect(State(daemon): Shared, Path(id): Path<String>) -> Answer {
-    let state = daemon.node.manager()?.state();
+    let state = daemon.node.manager()?.state().await?;
     Ok(respond::json(&task::Task::from(&**find::<Task>(&state, &id)?)))
 }
 
@@ -99,7 +99,7 @@ async fn logs(
     query: Query,
 ) -> Answer {
     let manager = daemon.node.manager()?;
-    let state = manager.state();
+    let state = manager.state().await?;
     let task = find::<Task>(&state, &id)?;
     let selector = LogSelector { task_ids: vec![task.id.to_string()], ..LogSelector::default() };
     task_logs::answer(&manager, selector, &query, (framing(&task.spec), version)).await
