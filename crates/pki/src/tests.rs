@@ -250,13 +250,27 @@ fn a_root_asks_another_authority_with_its_own_name_and_key() {
     assert_eq!(info.subject_pki.raw, swarm.roots().as_issuer().cert_issuer_public_key);
 }
 
+fn of_openssl(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/openssl/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn roots_of_other_kinds_are_refused_and_it_is_said_which_are_not() {
+    let key = "its key is neither RSA of 2048 bits or more nor ECDSA on P-256 or P-384";
+    let signature = "it is signed neither by RSA nor by ECDSA with SHA-256, SHA-384 or SHA-512";
+    for (kind, why) in [("p521", key), ("ed25519", key), ("rsa1024", key), ("sha1", signature)] {
+        let refused = Roots::from_pem(&of_openssl(&format!("{kind}.crt"))).unwrap_err();
+        assert_eq!(refused.to_string(), format!("the root certificate must not be used: {why}"), "{kind}");
+    }
+    let refused = Authority::from_pem(&of_openssl("p521.crt"), &of_openssl("p521.key")).unwrap_err();
+    assert_eq!(refused.to_string(), format!("the root certificate must not be used: {key}"));
+}
+
 #[test]
 fn roots_that_openssl_makes_can_sign_and_follow() {
-    let stock =
-        |name: &str| std::fs::read(format!("{}/tests/openssl/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut swarm = Swarm::new(16);
     for kind in ["p256", "p384", "rsa"] {
-        let (certificate, key) = (stock(&format!("{kind}.crt")), stock(&format!("{kind}.key")));
+        let (certificate, key) = (of_openssl(&format!("{kind}.crt")), of_openssl(&format!("{kind}.key")));
         let theirs = Authority::from_pem(&certificate, &key).unwrap();
         let crossed = swarm.authority.cross_sign(&certificate).unwrap();
         let (key, issue) = (Key::generate(), swarm.issue(NodeRole::Worker));

@@ -13,7 +13,12 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use x509_parser::oid_registry::{
+    OID_PKCS1_SHA256WITHRSA, OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA, OID_SIG_ECDSA_WITH_SHA256,
+    OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512, Oid,
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use crate::subject::Subject;
 use crate::{Unusable, pem};
@@ -231,12 +236,43 @@ fn parsed<'a>(root: &'a CertificateDer<'_>) -> X509Certificate<'a> {
 fn check_root(certificate: &CertificateDer<'_>) -> Result<(), Unusable> {
     let (_, parsed) = X509Certificate::from_der(certificate)
         .map_err(|error| Unusable::unreadable("root certificate", error))?;
+    check_kind(&parsed)?;
     parsed.verify_signature(None).map_err(|error| Unusable::untrusted("root certificate", error))?;
     if !parsed.is_ca() {
         return Err(Unusable::untrusted("root certificate", "it is not one of an authority"));
     }
     Ok(())
 }
+
+/// Whether nodes can judge what this root signs. Stock nodes take the same kinds, and P-521 too.
+fn check_kind(root: &X509Certificate<'_>) -> Result<(), Unusable> {
+    let has_known_key = match root.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => key.key_size() >= RSA_BITS_MIN,
+        Ok(PublicKey::EC(point)) => matches!(point.key_size(), 256 | 384),
+        Ok(_) | Err(_) => false,
+    };
+    if !has_known_key {
+        let why = "its key is neither RSA of 2048 bits or more nor ECDSA on P-256 or P-384";
+        return Err(Unusable::untrusted("root certificate", why));
+    }
+    if !SIGNATURES.contains(&root.signature_algorithm.algorithm) {
+        let why = "it is signed neither by RSA nor by ECDSA with SHA-256, SHA-384 or SHA-512";
+        return Err(Unusable::untrusted("root certificate", why));
+    }
+    Ok(())
+}
+
+/// RSA keys of roots that are shorter could be broken.
+const RSA_BITS_MIN: usize = 2048;
+/// How a root may have signed itself.
+const SIGNATURES: [Oid<'_>; 6] = [
+    OID_PKCS1_SHA256WITHRSA,
+    OID_PKCS1_SHA384WITHRSA,
+    OID_PKCS1_SHA512WITHRSA,
+    OID_SIG_ECDSA_WITH_SHA256,
+    OID_SIG_ECDSA_WITH_SHA384,
+    OID_SIG_ECDSA_WITH_SHA512,
+];
 
 /// Trusts anybody who holds the key of the certificate shown.
 #[derive(Debug)]
