@@ -6,6 +6,7 @@ use std::fmt;
 use crate::id::ClusterId;
 use crate::meta::{Annotations, Driver, Meta};
 use crate::node::NodeRole;
+use crate::refusal::Refusal;
 use crate::time::{Duration, Timestamp};
 
 /// The one cluster object of a swarm.
@@ -115,6 +116,20 @@ pub struct ExternalCa {
     pub options: BTreeMap<String, String>,
     /// The root it signs for, PEM; empty means the present one.
     pub ca_cert: Vec<u8>,
+}
+
+impl ExternalCa {
+    /// Judges where it is said to be.
+    ///
+    /// # Errors
+    /// If not at an `https` URL.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let is_https = self.url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        if is_https {
+            return Ok(());
+        }
+        Err(Refusal::invalid(format!("the URL of an external CA must be https: {:?}", self.url)))
+    }
 }
 
 /// Who signs certificates.

@@ -8,8 +8,8 @@ use api::ApiError;
 use api::swarm::InitRequest;
 use control::leader::Founding;
 use model::cluster::{
-    CaConfig, Cluster, ClusterSpec, DEFAULT_CLUSTER, EncryptionKey, JoinTokens, RaftConfig, RootCa,
-    UNLOCK_SUBSYSTEM,
+    CaConfig, Cluster, ClusterSpec, DEFAULT_CLUSTER, EncryptionKey, ExternalCa, JoinTokens, RaftConfig,
+    RootCa, UNLOCK_SUBSYSTEM,
 };
 use model::limits::{CERT_EXPIRY_DEFAULT, CERT_EXPIRY_MIN, HEARTBEAT_PERIOD_DEFAULT, TASK_HISTORY_DEFAULT};
 use model::node::{
@@ -192,6 +192,7 @@ impl Wishes {
         if spec.ca.node_cert_expiry.is_some_and(|expiry| expiry < CERT_EXPIRY_MIN) {
             return Err(ApiError::invalid("minimum certificate expiry time must be 1h0m0s"));
         }
+        spec.ca.external_cas.iter().try_for_each(ExternalCa::check)?;
         if data_path_port != 0 && !(1024..=49151).contains(&data_path_port) {
             let message =
                 format!("Datapath port number is not in valid range (1024-49151) : {data_path_port}");
@@ -241,3 +242,25 @@ fn check_pools(pools: &[String], subnet_size: u32) -> Result<(), ApiError> {
 const SUBNET_BITS_MAX: u32 = 29;
 /// The mask of a subnet if nothing is said.
 const SUBNET_BITS_DEFAULT: u32 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_that_break_a_rule_are_refused() {
+        let external = r#"{"Spec":{"Name":"default","CAConfig":{"ExternalCAs":[{"Protocol":"cfssl","URL":"http://ca"}]}}}"#;
+        for (wish, why) in [
+            (external, "the URL of an external CA must be https: \"http://ca\""),
+            (r#"{"Spec":{"Name":"mine"}}"#, "swarm spec must be named \"default\""),
+            (r#"{"DataPathPort":80}"#, "Datapath port number is not in valid range (1024-49151) : 80"),
+            (
+                r#"{"DefaultAddrPool":["10.0.0.0/30"]}"#,
+                "invalid CIDR: \"10.0.0.0/30\". Subnet size is too small for pool: 24",
+            ),
+        ] {
+            let refused = Wishes::of(api::read(wish.as_bytes()).unwrap()).unwrap_err();
+            assert_eq!(refused.message, why);
+        }
+    }
+}

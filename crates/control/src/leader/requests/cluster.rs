@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::cluster::{DEFAULT_CLUSTER, EncryptionKey, RootCa, UNLOCK_SUBSYSTEM};
+use model::cluster::{DEFAULT_CLUSTER, EncryptionKey, ExternalCa, RootCa, UNLOCK_SUBSYSTEM};
 use model::limits::CERT_EXPIRY_MIN;
 use model::{Cluster, ClusterId, ClusterSpec, Refusal, Version};
 use store::Draft;
@@ -40,18 +40,12 @@ fn check_spec(spec: &ClusterSpec) -> Result<(), Refusal> {
             return Err(Refusal::invalid(format!("hashing algorithm is not supported: {algorithm}")));
         }
     }
-    if let Some(external) = spec.ca.external_cas.iter().find(|external| !is_https(&external.url)) {
-        return Err(Refusal::invalid(format!("the URL of an external CA must be https: {:?}", external.url)));
-    }
+    spec.ca.external_cas.iter().try_for_each(ExternalCa::check)?;
     if !spec.ca.signing_ca_key.is_empty() && spec.ca.signing_ca_cert.is_empty() {
         let message = "if a signing CA key is provided, the signing CA cert must also be provided";
         return Err(Refusal::invalid(message));
     }
     Ok(())
-}
-
-fn is_https(url: &str) -> bool {
-    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }
 
 fn rotate(cluster: &mut Cluster, rotation: Rotation) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::limits::CERT_EXPIRY_DEFAULT;
 use model::node::{NodeRole, NodeState, Reachability};
-use model::{Cluster, Duration, Node, NodeId, NodeSpec, Refusal, RefusalKind, TaskState, Timestamp, Version};
+use model::{Cluster, Duration, Node, NodeId, NodeSpec, Refusal, TaskState, Timestamp, Version};
 use store::{Draft, State};
 
 use super::{check_version, not_now};
@@ -37,7 +37,7 @@ fn check_demotion(state: &State, node: &Node) -> Result<(), Refusal> {
         return Err(not_now("attempting to demote the last manager of the swarm"));
     }
     if node.manager_status.is_none() {
-        return Err(Refusal::new(RefusalKind::NotFound, "can't find manager in raft memberlist"));
+        return Ok(()); // Nobody is lost who was not in the group, as one is whom a group begun anew has left behind.
     }
     let others = state.nodes.iter().filter(|other| other.id != node.id);
     let members: Vec<Reachability> =

@@ -210,6 +210,15 @@ fn managers_are_demoted_only_while_enough_remain() {
 }
 
 #[test]
+fn a_manager_that_is_not_in_the_group_can_be_demoted() {
+    let mut state = book(|draft| {
+        draft.create(manager(1));
+        draft.create(Node { manager_status: None, ..manager(2) });
+    });
+    assert_eq!(demote(&mut state, 2), "yes");
+}
+
+#[test]
 fn only_a_node_that_is_down_or_unwanted_is_removed() {
     let mut state = book(|draft| {
         draft.create(cluster());
