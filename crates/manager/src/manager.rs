@@ -204,7 +204,7 @@ impl Manager {
         let room = watch::Sender::default();
         let (ask, questions) = Ask::led(route, room.subscribe(), group.clone(), reader.watch());
         let writer = start_writer(log, room, orders.clone(), Alarm(failure.clone()))?;
-        let (registrar, keeper) = Registrar::new(group.clone(), reader.members(), host::chance::chance()?);
+        let (registrar, keeper) = Registrar::new(group.clone(), &reader, host::chance::chance()?);
         let failed = failure.subscribe();
         let shutdown = Shutdown::new();
         let manager =
@@ -299,6 +299,24 @@ impl Manager {
         match failed {
             Some(failure) => failure,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Lets another manager lead, if this one does and another can be reached: nobody then has to notice first that this
+    /// one has gone.
+    pub async fn hand_over(&self) {
+        let mut leadership = self.ask.leadership();
+        if *leadership.borrow() != Leadership::Here {
+            return;
+        }
+        let members = self.reader.members().borrow().clone();
+        let unreachable = self.group.reachability().borrow().unreachable.clone();
+        let can_lead = |id: &ReplicaId| *id != self.raft_id && !unreachable.contains(id);
+        let Some(successor) = members.present.keys().copied().find(can_lead) else { return };
+        self.group.transfer_leader(successor).await;
+        let handed_over = leadership.wait_for(|leadership| matches!(leadership, Leadership::There(_)));
+        if timeout(HAND_OVER_MAX, handed_over).await.is_err() {
+            tracing::info!("nobody has taken over the lead of the managers yet");
         }
     }
 
@@ -451,5 +469,7 @@ const ELECTIONS_UNTIL_LOST: u32 = 5;
 const ORDERS_WAITING_MAX: usize = 4_096;
 /// How long to wait for a leader at the start. A group of one takes a few milliseconds.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
+/// How long another manager may take to take over. In a group that is well it takes a few milliseconds.
+const HAND_OVER_MAX: Duration = Duration::from_secs(1);
 /// How long a manager may take to stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);

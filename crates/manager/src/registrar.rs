@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use model::{Chance, Duration, NodeId, Refusal, RefusalKind};
 use raft::{ConfChangeKind, Refused, ReplicaId};
+use store::State;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wire::Member;
 
+use crate::book::Reader;
 use crate::manager::Group;
 use crate::members::{Members, Reachability};
 
@@ -19,8 +21,6 @@ use crate::members::{Members, Reachability};
 const WISHES_MAX: usize = 64;
 /// How long a change of the group may take: longer than any election.
 const CHANGE_MAX: Duration = Duration::from_secs(10);
-/// The pause while another change is under way.
-const TURN_PAUSE: Duration = Duration::from_millis(10);
 /// Numbers of replicas are drawn from below this, as stock managers draw them (`raft.md` section 1).
 const RAFT_IDS: u64 = 1 << 63;
 
@@ -52,19 +52,18 @@ pub(crate) struct Keeper {
     group: Group,
     members: watch::Receiver<Arc<Members>>,
     reachability: watch::Receiver<Reachability>,
+    /// Moves on with whatever is applied.
+    book: watch::Receiver<Arc<State>>,
     chance: Chance,
 }
 
 impl Registrar {
     /// The way to a registrar, and the registrar, who is to be run.
-    pub(crate) fn new(
-        group: Group,
-        members: watch::Receiver<Arc<Members>>,
-        chance: Chance,
-    ) -> (Self, Keeper) {
+    pub(crate) fn new(group: Group, reader: &Reader, chance: Chance) -> (Self, Keeper) {
         let (sender, wishes) = mpsc::channel(WISHES_MAX);
         let reachability = group.reachability().subscribe();
-        (Self(sender), Keeper { wishes, group, members, reachability, chance })
+        let (members, book) = (reader.members(), reader.watch());
+        (Self(sender), Keeper { wishes, group, members, reachability, book, chance })
     }
 
     /// Takes a node into the group, or notes that it has moved.
@@ -133,20 +132,22 @@ impl Keeper {
 
     /// Changes the group, when it is its turn; returns when that is in effect.
     async fn change(
-        &self,
+        &mut self,
         member: Option<&Member>,
         kind: ConfChangeKind,
         id: ReplicaId,
     ) -> Result<(), Refusal> {
         let changed = async {
             loop {
+                self.book.mark_unchanged();
                 let changed = match member {
                     Some(member) => self.group.put_member(member, kind).await,
                     None => self.group.remove_member(id).await,
                 };
                 match changed {
                     Ok(()) => return Ok(()),
-                    Err(Refused::ChangePending) => sleep(TURN_PAUSE).await,
+                    // The other one is in effect when it is applied.
+                    Err(Refused::ChangePending) => self.book.changed().await.map_err(|_| lost())?,
                     Err(_) => return Err(lost()),
                 }
             }

@@ -26,6 +26,8 @@ struct Managers {
     running: BTreeMap<ReplicaId, Manager>,
     sent: mpsc::Sender<raft::Message>,
     switchboard: mpsc::Sender<(ReplicaId, Option<Group>)>,
+    /// How patient those are that start.
+    pace: Pace,
     _wires: JoinSet<()>,
 }
 
@@ -36,8 +38,8 @@ impl Managers {
         let (switchboard, switches) = mpsc::channel(16);
         let mut wires = JoinSet::new();
         wires.spawn(carry(messages, switches));
-        let mut managers =
-            Self { folders: BTreeMap::new(), running: BTreeMap::new(), sent, switchboard, _wires: wires };
+        let (folders, running) = (BTreeMap::new(), BTreeMap::new());
+        let mut managers = Self { folders, running, sent, switchboard, pace: PACE, _wires: wires };
         managers.start(1, Beginning::Found(Box::new(founding()))).await;
         managers
     }
@@ -54,7 +56,7 @@ impl Managers {
     }
 
     async fn run(&mut self, id: ReplicaId, folder: &Path, beginning: Beginning) {
-        let config = config(id, folder, self.sent.clone());
+        let config = ManagerConfig { pace: self.pace, ..config(id, folder, self.sent.clone()) };
         let manager = Manager::start_with(config, beginning, Clerk::new).await.unwrap();
         self.switchboard.send((id, Some(manager.group().clone()))).await.unwrap();
         self.running.insert(id, manager);
@@ -98,7 +100,6 @@ impl Managers {
 fn config(id: ReplicaId, folder: &Path, messages: mpsc::Sender<raft::Message>) -> ManagerConfig {
     let Member { raft_id, node_id, addr } = member(id);
     let keys = Keys::only(DataKey::new([3; 32]));
-    let pace = Pace { tick: Duration::from_millis(50), heartbeat_ticks: 1, election_ticks: 10 };
     ManagerConfig {
         state_dir: folder.to_owned(),
         raft_id,
@@ -106,7 +107,7 @@ fn config(id: ReplicaId, folder: &Path, messages: mpsc::Sender<raft::Message>) -
         addr,
         cluster: founding().cluster.id,
         keys,
-        pace,
+        pace: PACE,
         tls: nobodys_tls(),
         messages,
     }
@@ -248,6 +249,22 @@ async fn leadership_is_handed_over_and_the_old_leader_says_so() {
 }
 
 #[tokio::test]
+async fn a_leader_that_hands_over_before_it_stops_is_not_waited_for() {
+    let mut managers = Managers::found().await;
+    // With such patience nobody notices in time that a leader has gone.
+    managers.pace = Pace { election_ticks: 100_000, ..PACE };
+    managers.join(2).await;
+    managers.join(3).await;
+    let before = create(&managers.running[&1], "before").await;
+    managers.until_all_know(&before).await;
+    managers.running[&1].hand_over().await;
+    managers.stop(1).await;
+    let leader = managers.leader().await;
+    let after = create(&managers.running[&leader], "after").await;
+    managers.until_all_know(&after).await;
+}
+
+#[tokio::test]
 async fn the_last_manager_goes_on_alone() {
     let mut managers = Managers::found().await;
     managers.join(2).await;
@@ -294,5 +311,7 @@ async fn a_follower_whose_disk_is_full_holds_nobody_up_and_catches_up() {
     managers.stop(3).await;
 }
 
+/// How patient managers usually are here.
+const PACE: Pace = Pace { tick: Duration::from_millis(50), heartbeat_ticks: 1, election_ticks: 10 };
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(20);

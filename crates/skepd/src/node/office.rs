@@ -88,9 +88,10 @@ impl Office {
         standing::Manager { book, leader, logs: self.logs.clone() }
     }
 
-    /// Closes the door, then stops the manager.
+    /// Lets another lead, closes the door, then stops the manager.
     pub(super) async fn close(self) {
         let Self { manager, logs: _, local: _, keeper: _, door } = self;
+        manager.hand_over().await;
         if !door.close(CLOSE_MAX).await {
             warn!("some calls of other nodes did not end in time");
         }
