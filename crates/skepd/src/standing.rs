@@ -24,8 +24,8 @@ pub(crate) enum Standing {
     Inactive,
     /// On its way into a swarm.
     Pending(Facts),
-    /// A manager whose key is sealed.
-    Locked,
+    /// A manager whose key is sealed, so that it knows little of itself.
+    Locked(Facts),
     /// A member that came back after its certificate had ended.
     Expired,
     /// A member of a swarm that cannot work, and why.
@@ -193,7 +193,7 @@ impl Standing {
         match self {
             Self::Inactive => "inactive",
             Self::Pending(_) => "pending",
-            Self::Locked => "locked",
+            Self::Locked(_) => "locked",
             Self::Expired | Self::Broken(..) => "error",
             Self::Worker(_) | Self::Manager(..) => "active",
         }
@@ -211,10 +211,12 @@ impl Standing {
     /// What a member knows of itself.
     pub(crate) fn facts(&self) -> Facts {
         match self {
-            Self::Inactive | Self::Locked | Self::Expired => Facts::default(),
-            Self::Pending(facts) | Self::Broken(facts, _) | Self::Worker(facts) | Self::Manager(facts, _) => {
-                facts.clone()
-            }
+            Self::Inactive | Self::Expired => Facts::default(),
+            Self::Pending(facts)
+            | Self::Locked(facts)
+            | Self::Broken(facts, _)
+            | Self::Worker(facts)
+            | Self::Manager(facts, _) => facts.clone(),
         }
     }
 
@@ -224,7 +226,7 @@ impl Standing {
                 "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect \
                  this node to swarm and try again."
             }
-            Self::Locked => LOCKED,
+            Self::Locked(_) => LOCKED,
             Self::Worker(_) => {
                 "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. \
                  Please run this command on a manager node or promote the current node to a manager."

@@ -33,7 +33,8 @@ pub(crate) enum Broken {
 
 /// How long a manager may take to register a node, and to answer a heartbeat.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// How often this node looks whether it has something else to say of itself.
+/// How often this node looks whether it has something else to say of itself. Nothing tells when memory, plugins or
+/// labels of a machine have changed, so it must look; stock nodes do as often.
 const LOOK_PERIOD: Duration = Duration::from_secs(20);
 /// What a manager may say at once; assignments of many tasks are large.
 const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;

@@ -74,6 +74,20 @@ fn managers_are_made_and_unmade_while_the_swarm_works() -> Result<()> {
 
 #[test]
 #[ignore = "needs root"]
+fn two_managers_are_warned_and_the_last_one_stays() -> Result<()> {
+    let lab = swarm::swarm_of(&["a", "b"], &[])?;
+    let a = lab.host("a")?;
+    let warnings = || a.docker(&["info", "--format", "{{.Swarm.Warnings}}"]);
+    assert!(warnings()?.contains("Running Swarm in a two-manager configuration"), "{}", warnings()?);
+    a.docker(&["node", "demote", "b"])?;
+    until("nobody is warned any more", || (warnings().ok()?.trim() == "[]").then_some(()))?;
+    let refused = a.refused(&["node", "demote", "a"])?;
+    assert!(refused.contains("attempting to demote the last manager of the swarm"), "{refused}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root"]
 fn who_leaves_or_is_removed_is_out() -> Result<()> {
     let lab = swarm::swarm_of(&["a"], &["b", "c"])?;
     let (a, b, c) = (lab.host("a")?, lab.host("b")?, lab.host("c")?);

@@ -76,8 +76,12 @@ fn managers_are_locked_and_unlocked() -> Result<()> {
     lab.host_mut("two")?.start()?;
     let two = lab.host("two")?;
     until_standing(two, "locked")?;
-    let refused = two.refused(&["node", "ls"])?;
-    assert!(refused.contains("Swarm is encrypted and needs to be unlocked"), "{refused}");
+    for words in [["node", "ls"].as_slice(), &["swarm", "init", "--force-new-cluster"]] {
+        let refused = two.refused(words)?;
+        assert!(refused.contains("Swarm is encrypted and needs to be unlocked"), "{refused}");
+    }
+    let address = two.docker(&["info", "--format", "{{.Swarm.NodeAddr}}"])?;
+    assert_eq!(address.trim(), two.address().to_string());
     let refused = unlock(two, WRONG_KEY)?.unwrap_err();
     assert!(refused.contains("swarm could not be unlocked: invalid key provided"), "{refused}");
     assert_eq!(standing(two)?, "locked");
@@ -123,6 +127,37 @@ fn managers_are_locked_and_unlocked() -> Result<()> {
     lab.host_mut("two")?.stop()?;
     lab.host_mut("two")?.start()?;
     until_standing(lab.host("two")?, "active")
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_locked_manager_goes_on_alone_and_lets_the_lost_ones_go() -> Result<()> {
+    let mut lab = swarm::swarm_of(&["one", "two", "three"], &[])?;
+    autolock(lab.host("one")?, true)?;
+    until_sealed(lab.host("one")?, true)?;
+    let key = unlock_key(lab.host("one")?)?;
+    lab.host_mut("two")?.kill()?;
+    lab.host_mut("three")?.kill()?;
+
+    let one = lab.host("one")?;
+    let address = one.address().to_string();
+    one.docker(&["swarm", "init", "--force-new-cluster", "--advertise-addr", &address])?;
+    one.docker(&["node", "demote", "two"])?;
+    until("the lost one is a worker", || {
+        let role = one.docker(&["node", "inspect", "two", "--format", "{{.Spec.Role}}"]).ok()?;
+        (role.trim() == "worker").then_some(())
+    })?;
+    one.docker(&["node", "rm", "--force", "two", "three"])?;
+    assert_eq!(unlock_key(one)?, key);
+
+    lab.host_mut("one")?.stop()?;
+    lab.host_mut("one")?.start()?;
+    let one = lab.host("one")?;
+    until_standing(one, "locked")?;
+    assert_eq!(unlock(one, &key)?, Ok(()));
+    until_standing(one, "active")?;
+    assert_eq!(one.docker(&["node", "ls", "--format", "{{.Hostname}}"])?.trim(), "one");
+    Ok(())
 }
 
 #[test]

@@ -16,16 +16,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Credentials, Dependencies, Executor, LogLine, LogStream, LogWish, NullExecutor};
-use control::leader::Request;
+use control::leader::{Request, Rollback, Rotation};
 use control::worker::{Done, Failure};
 use model::node::{Availability, NodeDescription, NodeRole};
-use model::{Chance, Node, Task, TaskState, Timestamp};
+use model::{
+    Chance, ClusterSpec, ContainerSpec, Node, Runtime, ServiceId, Task, TaskSpec, TaskState, Timestamp,
+};
 use pki::{JoinToken, KeyFile};
 use store::State;
 use tokio::sync::mpsc;
-use wire::proto;
 use wire::proto::control_client::ControlClient;
+use wire::proto::dispatcher_client::DispatcherClient;
 use wire::proto::watch_client::WatchClient;
+use wire::{OnWire, proto};
 
 use stage::{Swarm, is_ready};
 
@@ -242,6 +245,63 @@ async fn a_restarted_manager_finds_its_nodes_and_disturbs_no_task() {
     let ids = |state: &State| state.tasks.iter().map(|task| task.id).collect::<Vec<_>>();
     assert_eq!(ids(&after), ids(&before));
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_heartbeat_period_is_told_to_nodes_that_are_there() {
+    let swarm = Swarm::found().await;
+    let mut dispatcher = DispatcherClient::new(swarm.channel(&swarm.credentials.identity()).await);
+    let description = Some(NullExecutor.describe().await.to_wire());
+    let request = proto::SessionRequest { description, ..Default::default() };
+    let mut session = dispatcher.session(request).await.unwrap().into_inner();
+    let session_id = session.message().await.unwrap().unwrap().session_id;
+    let mut period = async || {
+        let request = proto::HeartbeatRequest { session_id: session_id.clone() };
+        let period = dispatcher.heartbeat(request).await.unwrap().into_inner().period;
+        model::Duration::from_wire(period.unwrap()).unwrap()
+    };
+    let usual = period().await;
+    assert!(usual > Duration::from_secs(3), "{usual:?}");
+    let shorter = |spec: &mut ClusterSpec| spec.heartbeat_period = Some(Duration::from_secs(1));
+    swarm.update(Rotation::default(), shorter).await.unwrap();
+    let shorter = period().await;
+    assert!(shorter < Duration::from_secs(2), "{shorter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_history_limit_holds_from_the_next_task_on() {
+    let swarm = Swarm::found().await;
+    let agent = swarm.agent("worker", &swarm.credentials);
+    let me = swarm.credentials.identity().subject.node_id().unwrap();
+    swarm.until(|state| is_ready(state, me)).await;
+    let container = ContainerSpec { image: "nothing".to_owned(), ..Default::default() };
+    let task = TaskSpec { runtime: Runtime::Container(Box::new(container)), ..TaskSpec::default() };
+    let service = swarm.create(1, task).await;
+    for (limit, kept) in [(5, 1), (5, 2), (0, 0)] {
+        let limited = |spec: &mut ClusterSpec| spec.task_history_retention_limit = limit;
+        swarm.update(Rotation::default(), limited).await.unwrap();
+        let runs = |task: &Task| task.status.state == TaskState::Running;
+        let state = swarm.until(|state| state.tasks.iter().any(|task| runs(task))).await;
+        let replaced = state.tasks.iter().find(|task| runs(task)).unwrap().id;
+        renew(&swarm, service).await;
+        swarm
+            .until(|state| {
+                let ended = state.tasks.iter().filter(|task| task.status.state.is_final()).count();
+                state.tasks.iter().any(|task| runs(task) && task.id != replaced) && ended == kept
+            })
+            .await;
+    }
+    agent.stop().await;
+}
+
+/// Has all tasks of a service made anew.
+async fn renew(swarm: &Swarm, id: ServiceId) {
+    let service = swarm.manager.book().state().services.get(id).unwrap().clone();
+    let mut spec = Box::new(service.spec.clone());
+    spec.task.force_update += 1;
+    let (version, rollback) = (service.meta.version, Rollback::None);
+    let request = Request::UpdateService { id, version, spec, rollback };
+    swarm.manager.ask().request(request).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use crate::standing::Standing;
 pub(super) fn objection(standing: &Standing, role: Option<NodeRole>) -> Option<String> {
     match standing {
         Standing::Inactive | Standing::Worker(_) => None,
-        Standing::Locked => Some(LOCKED.to_owned()),
+        Standing::Locked(_) => Some(LOCKED.to_owned()),
         Standing::Manager(_, manager) => Some(of_manager(&manager.book.state())),
         Standing::Pending(_) | Standing::Expired | Standing::Broken(..) => (role == Some(NodeRole::Manager))
             .then(|| format!("{MANAGER}Doing so may lose the consensus of your cluster. {RESTORE}")),
@@ -57,6 +57,7 @@ mod tests {
     use store::{Change, Object};
 
     use super::*;
+    use crate::standing::Facts;
 
     /// A book with so many managers that can be reached, and that cannot.
     fn state(reachable: usize, unreachable: usize) -> State {
@@ -106,6 +107,6 @@ mod tests {
         assert!(
             objection(&broken, Some(NodeRole::Manager)).is_some_and(|said| said.contains("Doing so may"))
         );
-        assert_eq!(objection(&Standing::Locked, None).as_deref(), Some(LOCKED));
+        assert_eq!(objection(&Standing::Locked(Facts::default()), None).as_deref(), Some(LOCKED));
     }
 }

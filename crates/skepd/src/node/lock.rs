@@ -29,7 +29,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// # Errors
 /// If it is not locked, or the text is no key.
 pub(super) fn key_for(standing: &Standing, text: &str) -> Result<UnlockKey, ApiError> {
-    if !matches!(standing, Standing::Locked) {
+    if !matches!(standing, Standing::Locked(_)) {
         return Err(ApiError::conflict("swarm is not locked"));
     }
     text.parse().map_err(|_| ApiError::invalid("invalid key string"))

@@ -28,7 +28,7 @@ use tracing::{error, info};
 
 use crate::config::Config;
 use crate::executor::ContainerExecutor;
-use crate::standing::{Command, Facts, Farewell, NodeHandle, Reply, Standing};
+use crate::standing::{Command, Facts, Farewell, LOCKED, NodeHandle, Reply, Standing};
 
 use arrival::{Arrival, Way};
 use files::SwarmFiles;
@@ -144,6 +144,9 @@ impl Node {
 
     /// The way of a manager whose group is lost into one of its own.
     fn way_alone(&self, request: &InitRequest) -> Result<Way, ApiError> {
+        if matches!(&*self.standing.borrow(), Standing::Locked(_)) {
+            return Err(ApiError::unavailable(LOCKED));
+        }
         if self.role() != Some(NodeRole::Manager) {
             return Err(ApiError::unavailable(ALREADY_IN));
         }
@@ -205,7 +208,7 @@ impl Node {
         match waiting {
             waiting if lock::is_locked(&error) => {
                 info!("this manager's key is sealed; it waits to be unlocked");
-                self.standing.send_replace(Standing::Locked);
+                self.standing.send_replace(Standing::Locked(self.facts_on_disk()));
                 waiting.fail(&error);
             }
             Waiting::Nobody => self.broken(&error),
@@ -268,6 +271,13 @@ impl Node {
                 credentials.and_then(|credentials| credentials.identity().subject.role())
             }
         }
+    }
+
+    /// What is known of this node without its key.
+    fn facts_on_disk(&self) -> Facts {
+        let participation = self.files.participation().ok().flatten();
+        let addr = participation.map(|participation| participation.advertise_addr.ip().to_string());
+        Facts { addr: addr.unwrap_or_default(), ..Facts::default() }
     }
 
     /// Says what this machine is.

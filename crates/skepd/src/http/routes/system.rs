@@ -218,7 +218,7 @@ fn swarm_info(standing: &Standing) -> SwarmInfo {
                 info.warnings.push(TWO_MANAGERS.to_owned());
             }
         }
-        Standing::Locked => LOCKED.clone_into(&mut info.error),
+        Standing::Locked(_) => LOCKED.clone_into(&mut info.error),
         Standing::Inactive | Standing::Pending(_) | Standing::Worker(_) => {}
     }
     info
