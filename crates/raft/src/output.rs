@@ -121,8 +121,8 @@ pub enum Refused {
 
 /// Collects wishes in their lawful order.
 ///
-/// A leader's own messages may overtake its disk, for it counts its disk as one more follower. Everything else
-/// is a promise, and waits for the `Persist` that makes it true.
+/// A leader's own messages may overtake its disk, for it counts its disk as one more follower; and what is said of
+/// reads, for it tells of the past. Everything else is a promise, and waits for the `Persist` that makes it true.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     persist: Option<Persist>,
@@ -153,9 +153,12 @@ impl Outbox {
     /// Sends a message, now or as soon as it is true.
     pub(crate) fn send(&mut self, message: Message) {
         match message.body {
-            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot(_) | Body::TimeoutNow => {
-                self.sends.push(Output::Send(message));
-            }
+            Body::Append { .. }
+            | Body::Heartbeat { .. }
+            | Body::Snapshot(_)
+            | Body::TimeoutNow
+            | Body::ReadIndex { .. }
+            | Body::ReadIndexKnown { .. } => self.sends.push(Output::Send(message)),
             _ => self.waiting.push(message),
         }
     }

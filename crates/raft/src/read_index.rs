@@ -1,10 +1,12 @@
 //! How to read what is true now, without writing.
 //!
 //! The leader notes how far it had committed when asked, at least up to where its reign begins, and answers once a
-//! majority has confirmed with a heartbeat that it still leads. A follower passes the question on, with a mark of its present life, so that no
-//! late answer is taken for one to a question it asked after a restart.
+//! majority has confirmed that it still leads, by the answer to a heartbeat. A follower passes the question on, with a
+//! mark of its present life, so that no late answer is taken for one to a question it asked after a restart; and with
+//! its reign, by which it confirms the leader itself: in a group of three nobody else need be asked.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 
 use crate::election::Role;
 use crate::entry::{Index, ReplicaId};
@@ -55,9 +57,9 @@ impl Reads {
 impl Replica {
     pub(crate) fn read(&mut self, ticket: Ticket) {
         match (&self.role, self.leader) {
-            (Role::Leader(_), _) => self.read_as_leader(Reader::Here(ticket)),
+            (Role::Leader(_), _) => self.read_as_leader(Reader::Here(ticket), None),
             (_, Some(leader)) => {
-                let context = [self.life, ticket].map(u64::to_be_bytes).concat();
+                let context = [self.life, ticket, self.term].map(u64::to_be_bytes).concat();
                 self.out.send(Message {
                     from: self.config.id,
                     to: leader,
@@ -70,12 +72,14 @@ impl Replica {
     }
 
     pub(crate) fn on_read_index(&mut self, id: ReplicaId, context: Vec<u8>) {
-        self.read_as_leader(Reader::There { id, context });
+        let reign = context.get(REIGN).and_then(|term| term.try_into().ok()).map(u64::from_be_bytes);
+        let follower = (reign == Some(self.term)).then_some(id);
+        self.read_as_leader(Reader::There { id, context }, follower);
     }
 
     pub(crate) fn on_read_index_known(&mut self, index: Index, context: &[u8]) {
-        let Some((life, ticket)) = context.split_first_chunk() else { return };
-        let Ok(ticket) = ticket.try_into().map(u64::from_be_bytes) else { return };
+        let Some((life, rest)) = context.split_first_chunk() else { return };
+        let Some(ticket) = rest.first_chunk().copied().map(u64::from_be_bytes) else { return };
         if u64::from_be_bytes(*life) == self.life {
             self.out.wish(Output::Readable { ticket, index });
         }
@@ -88,23 +92,23 @@ impl Replica {
         let Some(place) = reign.reads.waiting.iter().position(|read| read.mark == mark) else { return };
         let read = &mut reign.reads.waiting[place];
         read.heard.insert(from);
-        let heard = self.members.voters.iter().filter(|id| read.heard.contains(id)).count();
-        if heard >= quorum::majority(self.members.voters.len()) {
+        if is_majority(&self.members.voters, &read.heard) {
             let done: Vec<Read> = reign.reads.waiting.drain(..=place).collect();
             done.into_iter().for_each(|read| self.answer(read.reader, read.index));
         }
     }
 
-    fn read_as_leader(&mut self, reader: Reader) {
+    /// Takes in a question, which a follower in this reign may have asked.
+    fn read_as_leader(&mut self, reader: Reader, follower: Option<ReplicaId>) {
         let Role::Leader(reign) = &mut self.role else { return };
         // What earlier reigns have committed ends before this one's first entry, though it may not be known here how far.
         let index = self.log.committed().max(reign.begins);
-        if self.members.voters == [self.config.id] {
+        let heard = follower.into_iter().chain([self.config.id]).collect();
+        if is_majority(&self.members.voters, &heard) {
             self.answer(reader, index);
             return;
         }
         reign.reads.marked += 1;
-        let heard = BTreeSet::from([self.config.id]);
         reign.reads.waiting.push_back(Read { mark: reign.reads.marked, reader, index, heard });
         self.broadcast_heartbeat();
     }
@@ -116,3 +120,11 @@ impl Replica {
         }
     }
 }
+
+/// Whether these are more than half of the voters.
+fn is_majority(voters: &[ReplicaId], heard: &BTreeSet<ReplicaId>) -> bool {
+    voters.iter().filter(|id| heard.contains(id)).count() >= quorum::majority(voters.len())
+}
+
+/// Where a question says in which reign it was asked.
+const REIGN: Range<usize> = 16..24;

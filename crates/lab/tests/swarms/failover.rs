@@ -18,8 +18,8 @@ const KILLS: usize = 3;
 const WRITERS: usize = 4;
 /// How many writes must be acknowledged before a kill, and again after it.
 const WRITES: usize = 20;
-/// How long no write at all may be taken while a manager restarts. On a machine that does nothing else it is a tenth of
-/// a second.
+/// How long no write at all may be taken while a manager restarts. It was a quarter to half a second on a machine that
+/// did other things, too.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A write that was tried.

@@ -1,7 +1,8 @@
 //! A group in fair weather: elections, joins, handovers, snapshots, reads.
 
 use crate::cluster::Cluster;
-use skep_raft::{ConfChangeKind, Input, Lead, Output, Refused};
+use model::Machine;
+use skep_raft::{Body, ConfChangeKind, Input, Lead, Message, Output, Refused};
 
 fn all_know(cluster: &mut Cluster, index: u64) {
     let knows = |cluster: &Cluster| cluster.nodes.keys().all(|id| cluster.known(*id) >= index);
@@ -148,6 +149,25 @@ fn readers_anywhere_are_answered_by_a_majority() {
         let answer = cluster.nodes[&reader].answers.last();
         assert!(matches!(answer, Some(Output::Readable { ticket: 77, .. })), "{reader}: {answer:?}");
     }
+}
+
+#[test]
+fn a_follower_confirms_the_leader_whom_it_asks() {
+    let answers_at_once = |size, terms_ago| {
+        let mut cluster = Cluster::of(size, 17);
+        let (now, term) = (cluster.now, cluster.nodes[&1].disk.hard_state.term);
+        let context = [5, 7, term - terms_ago].map(u64::to_be_bytes).concat();
+        let question = Message { from: 2, to: 1, term: 0, body: Body::ReadIndex { context } };
+        let leader = cluster.nodes.get_mut(&1).and_then(|node| node.replica.as_mut()).expect("runs");
+        let outputs = leader.handle(now, Input::Message(question));
+        let is_answer = |output: &Output| {
+            matches!(output, Output::Send(Message { to: 2, body: Body::ReadIndexKnown { .. }, .. }))
+        };
+        outputs.iter().any(is_answer)
+    };
+    assert!(answers_at_once(3, 0));
+    assert!(!answers_at_once(3, 1), "it may have followed another leader since");
+    assert!(!answers_at_once(5, 0), "two of five are too few");
 }
 
 #[test]
