@@ -69,12 +69,17 @@ fn find(file: &Map<String, Value>, registry: &str) -> RegistryAuth {
     RegistryAuth { username, password, identitytoken, serveraddress, ..RegistryAuth::default() }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the file stands where docker's CLI has it")]
-fn path() -> PathBuf {
+/// The folder of a person's settings.
+#[expect(clippy::disallowed_methods, reason = "they stand where docker's CLI has them")]
+pub(crate) fn folder() -> PathBuf {
     match std::env::var("DOCKER_CONFIG") {
-        Ok(folder) => PathBuf::from(folder).join("config.json"),
-        Err(_) => PathBuf::from(std::env::var("HOME").unwrap_or_default()).join(".docker/config.json"),
+        Ok(folder) => PathBuf::from(folder),
+        Err(_) => PathBuf::from(std::env::var("HOME").unwrap_or_default()).join(".docker"),
     }
+}
+
+fn path() -> PathBuf {
+    folder().join("config.json")
 }
 
 fn read() -> Result<Map<String, Value>> {

@@ -21,9 +21,10 @@ mod terminal;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use api::ApiVersion;
 use clap::Parser;
 
-use crate::client::{Client, Host};
+use crate::client::{Client, Host, TlsFlags};
 use crate::commands::Command;
 use crate::ended::Ended;
 use crate::session::Session;
@@ -38,19 +39,21 @@ pub(crate) struct Skep {
         long,
         env = "DOCKER_HOST",
         value_name = "ADDRESS",
-        default_value = "unix:///run/skep.sock",
+        default_value = client::USUAL,
         hide_env_values = true
     )]
     host: Host,
-    /// The version of the API to speak
-    #[arg(long, env = "DOCKER_API_VERSION", value_name = "VERSION", default_value = client::API_VERSION, hide = true)]
-    api_version: String,
+    #[command(flatten)]
+    tls: TlsFlags,
+    /// The version of the API to speak; else the newest that the daemon knows too
+    #[arg(long, env = "DOCKER_API_VERSION", value_name = "VERSION", hide = true)]
+    api_version: Option<ApiVersion>,
     #[command(subcommand)]
     command: Command,
 }
 
 fn main() -> ExitCode {
-    let Skep { host, api_version, command } = match Skep::try_parse() {
+    let Skep { host, tls, api_version, command } = match Skep::try_parse() {
         Ok(skep) => skep,
         Err(error) => return misread(&error),
     };
@@ -58,7 +61,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    let mut session = Session::new(Client::new(host, api_version));
+    let tls = match tls.chosen() {
+        Ok(tls) => tls,
+        Err(error) => return failed(&error),
+    };
+    let mut session = Session::new(Client::new(host, tls, api_version));
     let ended = runtime.block_on(command.run(&mut session));
     // Reading standard input blocks a thread; nobody waits for it any more.
     runtime.shutdown_background();

@@ -131,9 +131,14 @@ impl Host {
 
     /// Runs a program within the machine's network.
     pub(crate) fn inside(&self, program: &str, words: &[&str]) -> Output {
+        self.command_inside(program).args(words).output().expect("nsenter is there")
+    }
+
+    /// A program within the machine's network, not started yet.
+    pub(crate) fn command_inside(&self, program: &str) -> Command {
         let mut command = self.command("nsenter");
-        command.arg(format!("--net=/run/netns/{}", self.namespace)).arg(program).args(words);
-        command.output().expect("nsenter is there")
+        command.arg(format!("--net=/run/netns/{}", self.namespace)).arg(program);
+        command
     }
 
     /// Asks again until there is an answer; the test fails when patience ends.
@@ -215,7 +220,7 @@ const APPLETS: [&str; 28] = [
 ];
 
 /// A program that was built beside the daemon.
-fn sibling(name: &str) -> String {
+pub(crate) fn sibling(name: &str) -> String {
     let path = Path::new(env!("CARGO_BIN_EXE_skepd")).with_file_name(name);
     path.to_str().expect("paths are text").to_owned()
 }

@@ -107,8 +107,8 @@ impl Copy {
         let send = async |folder: &str, source: Box<dyn FnOnce(Pipe) -> io::Result<()> + Send>| {
             let place = format!("/containers/{container}/archive?path={}&{query}", escaped(folder));
             let body = StreamBody::new(stream_of(source));
-            let request =
-                session.client.request(Method::PUT, &place).header("content-type", "application/x-tar");
+            let request = session.client.request(Method::PUT, &place).await?;
+            let request = request.header("content-type", "application/x-tar");
             Ok::<_, anyhow::Error>(session.client.exchange(request.body(body)?).await.map(drop)?)
         };
         let Place::Here(from) = from else {

@@ -113,6 +113,7 @@ async fn source(file: Option<PathBuf>) -> Result<Source> {
 
 async fn sent(session: &Session, path: &str, source: Source) -> Result<Response<Incoming>> {
     let body = StreamBody::new(ReaderStream::with_capacity(source, 64 << 10).map_ok(Frame::<Bytes>::data));
-    let request = session.client.request(Method::POST, path).header("content-type", "application/x-tar");
+    let request =
+        session.client.request(Method::POST, path).await?.header("content-type", "application/x-tar");
     Ok(session.client.exchange(request.body(body)?).await?)
 }

@@ -69,7 +69,7 @@ pub(crate) async fn fetch(
     if let Some(platform) = platform {
         path.push_str(&format!("&platform={}", escaped(platform)));
     }
-    let request = session.client.request(Method::POST, &path);
+    let request = session.client.request(Method::POST, &path).await?;
     let request = request.header("x-registry-auth", credentials::header(repo)?);
     let response = session.client.exchange(request.body(Full::<Bytes>::default())?).await?;
     match show {
@@ -95,7 +95,7 @@ impl Push {
         let name = tagged(&self.name);
         let (repo, tag) = super::split(&name);
         let path = format!("/images/{repo}/push?tag={}", escaped(tag));
-        let request = session.client.request(Method::POST, &path);
+        let request = session.client.request(Method::POST, &path).await?;
         let request = request.header("x-registry-auth", credentials::header(repo)?);
         let response = session.client.exchange(request.body(Full::<Bytes>::default())?).await?;
         if self.quiet {

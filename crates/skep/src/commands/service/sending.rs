@@ -24,7 +24,7 @@ pub(crate) async fn send<T: DeserializeOwned>(
     auth: Option<&str>,
 ) -> Result<T> {
     let auth = auth.map(crate::credentials::header).transpose()?.unwrap_or_default();
-    let request = session.client.request(Method::POST, path).header("x-registry-auth", auth);
+    let request = session.client.request(Method::POST, path).await?.header("x-registry-auth", auth);
     let request = request.body(Full::new(Bytes::from(serde_json::to_vec(spec)?)))?;
     let body = session.client.exchange(request).await?.into_body().collect().await?.to_bytes();
     Ok(api::read(&body)?)
@@ -43,7 +43,7 @@ pub(crate) async fn set_image(
     if as_it_is || image.contains('@') {
         return Ok(());
     }
-    let request = session.client.request(Method::GET, &format!("/distribution/{image}/json"));
+    let request = session.client.request(Method::GET, &format!("/distribution/{image}/json")).await?;
     let request = request.header("x-registry-auth", crate::credentials::header(image)?);
     let Ok(answer) = session.client.exchange(request.body(Full::<Bytes>::default())?).await else {
         eprintln!(
@@ -68,7 +68,7 @@ pub(crate) async fn set_image(
 /// Networks by id: a service that names one by name would lose it when the name goes to another.
 pub(crate) async fn find_networks(session: &Session, spec: &mut ServiceSpec) -> Result<()> {
     for network in &mut spec.task_template.networks {
-        let found: Network = session.client.get(&format!("/networks/{}", network.target)).await?;
+        let found: Network = session.client.get(&format!("/networks/{}?scope=swarm", network.target)).await?;
         network.target = found.id;
     }
     // Services that are told the same thing in the same order are not renewed.

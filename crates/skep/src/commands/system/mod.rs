@@ -6,6 +6,7 @@ mod prune;
 mod usage;
 
 use anyhow::Result;
+use api::ApiVersion;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -55,8 +56,10 @@ pub(crate) struct Version {
 impl Version {
     pub(crate) async fn run(self, session: &mut Session) -> Result<()> {
         let server: Value = session.client.get("/version").await?;
+        let spoken = session.client.version().await?;
         let client = serde_json::json!({
-            "Version": env!("CARGO_PKG_VERSION"), "ApiVersion": crate::client::API_VERSION, "Os": "linux",
+            "Version": env!("CARGO_PKG_VERSION"), "ApiVersion": spoken.to_string(),
+            "DefaultAPIVersion": ApiVersion::MAX.to_string(), "Os": "linux",
         });
         if let Some(format) = self.format {
             return session
@@ -64,7 +67,12 @@ impl Version {
         }
         let text = |key: &str| server.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         session.line(format_args!("Client: skep\n Version:     {}", env!("CARGO_PKG_VERSION")))?;
-        session.line(format_args!(" API version: {}\n", crate::client::API_VERSION))?;
+        let downgraded = if spoken == ApiVersion::MAX {
+            String::new()
+        } else {
+            format!(" (downgraded from {})", ApiVersion::MAX)
+        };
+        session.line(format_args!(" API version: {spoken}{downgraded}\n"))?;
         session.line(format_args!("Server:\n Version:     {}", text("Version")))?;
         session.line(format_args!(
             " API version: {} (minimum version {})",

@@ -2,10 +2,13 @@
 //!
 //! One connection for each request: a unix socket costs nothing, and nothing has to be kept alive.
 
-use std::fmt::Display;
-use std::path::PathBuf;
-use std::str::FromStr;
+mod error;
+mod host;
+mod tls;
 
+use std::sync::Arc;
+
+use api::ApiVersion;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -16,93 +19,42 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::OnceCell;
 
-/// Where a daemon is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Host {
-    /// At a unix socket.
-    Unix(PathBuf),
-    /// At a TCP port, `address:port`.
-    Tcp(String),
-}
-
-/// Why the daemon gave no answer, or a no.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
-    /// Nobody listens there.
-    #[error("Cannot connect to the skep daemon at {0}. Is skepd running? ({1})")]
-    Unreachable(String, std::io::Error),
-    /// The daemon said no.
-    #[error("Error response from daemon: {message}")]
-    Refused {
-        /// The HTTP status.
-        status: StatusCode,
-        /// In the daemon's words.
-        message: String,
-    },
-    /// The conversation broke.
-    #[error("the connection to the daemon broke: {0}")]
-    Broken(#[from] hyper::Error),
-    /// The daemon said something else than what was agreed.
-    #[error("the daemon's answer cannot be read: {0}")]
-    Malformed(#[from] api::Malformed),
-    /// A request cannot be said in JSON.
-    #[error("the request cannot be written: {0}")]
-    Unsayable(#[from] serde_json::Error),
-}
-
-impl ClientError {
-    /// True if the daemon knows no such thing.
-    pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
-    }
-
-    /// The same, or in these words that the thing is not there.
-    pub(crate) fn or_missing(self, words: String) -> anyhow::Error {
-        if self.is_not_found() { anyhow::Error::msg(words) } else { self.into() }
-    }
-
-    /// True if the daemon said no, whatever its reason.
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. })
-    }
-}
-
-impl FromStr for Host {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once("://") {
-            Some(("unix", path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
-            Some(("tcp", address)) if address.contains(':') => Ok(Self::Tcp(address.to_owned())),
-            _ => Err(format!("\"{text}\" is neither unix:///path nor tcp://address:port")),
-        }
-    }
-}
-
-impl Display for Host {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp(address) => write!(f, "tcp://{address}"),
-        }
-    }
-}
+pub(crate) use error::ClientError;
+pub(crate) use host::{Host, USUAL};
+pub(crate) use tls::{Tls, TlsFlags};
 
 /// A daemon to speak with.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     host: Host,
-    version: String,
+    tls: Option<Tls>,
+    /// The version of the API that is spoken, as soon as it is agreed upon.
+    version: Arc<OnceCell<ApiVersion>>,
 }
 
-/// The version of the API that this client speaks, unless it is told another.
-pub(crate) const API_VERSION: &str = "1.51";
-
 impl Client {
-    /// A daemon at that place. Nothing is sent yet.
-    pub(crate) fn new(host: Host, version: String) -> Self {
-        Self { host, version }
+    /// A daemon at that place, and the version of the API to speak, if one is wished. Nothing is sent yet.
+    pub(crate) fn new(host: Host, tls: Option<Tls>, version: Option<ApiVersion>) -> Self {
+        Self { host, tls, version: Arc::new(OnceCell::new_with(version)) }
+    }
+
+    /// The version of the API that is spoken: the wished one, else the newest that both know.
+    pub(crate) async fn version(&self) -> Result<ApiVersion, ClientError> {
+        self.version.get_or_try_init(|| self.agreed()).await.copied()
+    }
+
+    async fn agreed(&self) -> Result<ApiVersion, ClientError> {
+        let request = plain(Method::HEAD, "/_ping").body(Full::<Bytes>::default());
+        let answer = match self.exchange(request.expect("the parts are valid")).await {
+            Ok(answer) => answer,
+            // Who does not know the question is as old as can be.
+            Err(error) if error.is_refusal() => return Ok(ApiVersion::MIN),
+            Err(error) => return Err(error),
+        };
+        let theirs = answer.headers().get("api-version").and_then(|text| text.to_str().ok()?.parse().ok());
+        Ok(theirs.unwrap_or(ApiVersion::MIN).min(ApiVersion::MAX))
     }
 
     /// Reads one thing.
@@ -141,9 +93,8 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Response<Incoming>, ClientError> {
-        let request =
-            self.request(method, path).body(Full::new(Bytes::from(body))).expect("the parts are valid");
-        self.exchange(request).await
+        let request = self.request(method, path).await?.body(Full::new(Bytes::from(body)));
+        self.exchange(request.expect("the parts are valid")).await
     }
 
     /// Sends a request of one's own making; see [`Client::request`].
@@ -157,9 +108,17 @@ impl Client {
                 let stream = UnixStream::connect(path).await.map_err(|error| self.unreachable(error))?;
                 over(TokioIo::new(stream), request).await?
             }
-            Host::Tcp(address) => {
-                let stream = TcpStream::connect(address).await.map_err(|error| self.unreachable(error))?;
-                over(TokioIo::new(stream), request).await?
+            Host::Tcp { name, port } => {
+                let place = (name.as_str(), *port);
+                let stream = TcpStream::connect(place).await.map_err(|error| self.unreachable(error))?;
+                match &self.tls {
+                    None => over(TokioIo::new(stream), request).await?,
+                    Some(tls) => {
+                        let untrusted = |error| ClientError::Untrusted(self.host.to_string(), error);
+                        let stream = tls.over(stream, name).await.map_err(untrusted)?;
+                        over(TokioIo::new(stream), request).await?
+                    }
+                }
             }
         };
         if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -170,7 +129,7 @@ impl Client {
 
     /// Sends a request and takes the connection over, for terminals and streams in both directions.
     pub(crate) async fn hijack(&self, path: &str, body: &impl Serialize) -> Result<Upgraded, ClientError> {
-        let request = self.request(Method::POST, path).header(header::CONNECTION, "Upgrade");
+        let request = self.request(Method::POST, path).await?.header(header::CONNECTION, "Upgrade");
         let request =
             request.header(header::UPGRADE, "tcp").body(Full::new(Bytes::from(serde_json::to_vec(body)?)));
         let response = self.exchange(request.expect("the parts are valid")).await?;
@@ -178,19 +137,28 @@ impl Client {
     }
 
     /// The start of a request for a path such as `/services/create?x=y`.
-    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        let agent = concat!("skep/", env!("CARGO_PKG_VERSION"));
-        Request::builder()
-            .method(method)
-            .uri(format!("/v{}{path}", self.version))
-            .header(header::HOST, "skep")
-            .header(header::USER_AGENT, agent)
-            .header(header::CONTENT_TYPE, "application/json")
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<http::request::Builder, ClientError> {
+        Ok(plain(method, &format!("/v{}{path}", self.version().await?)))
     }
 
     fn unreachable(&self, error: std::io::Error) -> ClientError {
         ClientError::Unreachable(self.host.to_string(), error)
     }
+}
+
+/// The start of a request whose path is whole.
+fn plain(method: Method, path: &str) -> http::request::Builder {
+    let agent = concat!("skep/", env!("CARGO_PKG_VERSION"));
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "skep")
+        .header(header::USER_AGENT, agent)
+        .header(header::CONTENT_TYPE, "application/json")
 }
 
 /// One exchange over a fresh connection, which lives on in the background for as long as the body is read.
