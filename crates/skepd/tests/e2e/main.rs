@@ -4,6 +4,7 @@ mod containers;
 mod faults;
 mod files;
 mod host;
+mod pty;
 mod same_words;
 mod services;
 mod swarm;

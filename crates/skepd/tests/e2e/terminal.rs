@@ -1,79 +1,175 @@
-//! Terminals and signals, through the stock CLI: `script` is the person's terminal.
+//! Terminals and signals, through both command lines.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::host::Host;
+use crate::host::{Host, sibling};
+use crate::pty::Terminal;
 
-/// Runs a line of shell on a terminal.
-fn on_terminal(host: &Host, line: &str) -> Output {
-    terminal(host, line).stdin(Stdio::null()).output().expect("script is installed")
+/// Both command lines.
+fn programs() -> [String; 2] {
+    ["docker".to_owned(), sibling("skep")]
 }
 
-/// The same, and types this when a shell asks for something.
-fn typed_on_terminal(host: &Host, line: &str, typed: &str) -> Output {
-    let mut child = terminal(host, line)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("script is installed");
-    let mut keyboard = child.stdin.take().expect("its input is a pipe");
-    let mut screen = child.stdout.take().expect("its output is a pipe");
-    let mut stdout = Vec::new();
-    let mut letter = [0];
-    // What is typed before the terminal is handed through is lost.
-    while !stdout.ends_with(b"# ") && screen.read(&mut letter).expect("it shows something") > 0 {
-        stdout.push(letter[0]);
+/// A machine with the image, and a container `one` that has a shell on a terminal.
+fn with_shell() -> Host {
+    let host = Host::start();
+    host.load_busybox();
+    host.docker(&["run", "-dit", "--name", "one", "busybox:test", "sh"]);
+    host
+}
+
+fn on_terminal(host: &Host, program: &str, words: &[&str]) -> Terminal {
+    let mut command = host.command(program);
+    command.args(words);
+    Terminal::start(&command, [33, 77])
+}
+
+fn is_running(host: &Host, container: &str) -> bool {
+    host.docker(&["inspect", "--format", "{{.State.Running}}", container]) == "true\n"
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_process_has_the_terminal_it_was_run_on() {
+    let host = with_shell();
+    let line = ["sh", "-c", "stty size; test -t 0 && echo is a tty; exit 4"];
+    for program in programs() {
+        for begin in [&["run", "--rm", "-it", "busybox:test"][..], &["exec", "-it", "one"]] {
+            let mut terminal = on_terminal(&host, &program, &[begin, &line].concat());
+            terminal.until("33 77").until("is a tty");
+            assert_eq!(terminal.end().0, Some(4), "{program} {begin:?}");
+
+            let mut terminal = on_terminal(&host, &program, &[begin, &["sh"]].concat());
+            terminal.until("# ").types("echo he''llo; exit 5\n").until("hello");
+            assert_eq!(terminal.end().0, Some(5), "{program} {begin:?}");
+        }
     }
-    keyboard.write_all(typed.as_bytes()).expect("it reads what is typed");
-    screen.read_to_end(&mut stdout).expect("it shows all");
-    // The keyboard stays there until all is over: its end would be typed too.
-    let status = child.wait().expect("it ends");
-    drop(keyboard);
-    Output { status, stdout, stderr: Vec::new() }
-}
-
-fn terminal(host: &Host, line: &str) -> Command {
-    let mut command = host.command("timeout");
-    command.args(["60", "script", "-q", "-e", "-c", line, "/dev/null"]);
-    command
-}
-
-fn shown(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    assert_eq!(host.docker(&["ps", "-aq"]).lines().count(), 1);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_container_has_the_terminal_it_was_run_on() {
+fn the_size_follows_the_persons_terminal() {
     let host = Host::start();
     host.load_busybox();
-    let line = "stty rows 33 cols 77; docker run --rm -it busybox:test sh -c 'stty size; test -t 0 && echo is a tty; exit 4'";
-    let output = on_terminal(&host, line);
-    assert!(shown(&output).contains("33 77") && shown(&output).contains("is a tty"), "{}", shown(&output));
-    assert_eq!(output.status.code(), Some(4));
-
-    let output = typed_on_terminal(&host, "docker run --rm -it busybox:test sh", "echo he''llo; exit 5\n");
-    assert!(shown(&output).contains("hello"), "{}", shown(&output));
-    assert_eq!(output.status.code(), Some(5));
-    assert_eq!(host.docker(&["ps", "-aq"]), "");
+    let line = "trap 'stty size' WINCH; echo ready; while true; do sleep 0.05; done";
+    for program in programs() {
+        host.docker(&["run", "-dit", "--name", "one", "busybox:test", "sh", "-c", line]);
+        for words in [
+            &["run", "--rm", "-it", "--name", "two", "busybox:test", "sh", "-c", line][..],
+            &["exec", "-it", "one", "sh", "-c", line],
+            &["attach", "one"],
+        ] {
+            let mut terminal = on_terminal(&host, &program, words);
+            if words[0] != "attach" {
+                terminal.until("ready");
+            }
+            for size in [[20, 50], [40, 120], [21, 51]] {
+                terminal.resize(size).until(&format!("{} {}", size[0], size[1]));
+            }
+            terminal.types("\x10\x11");
+            terminal.end();
+        }
+        host.docker(&["rm", "-f", "one", "two"]);
+    }
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_further_process_has_the_terminal_it_was_run_on() {
-    let host = Host::start();
-    host.load_busybox();
-    host.docker(&["run", "-d", "--name", "one", "busybox:test", "sleep", "1000"]);
-    let line = "stty rows 22 cols 66; docker exec -it one sh -c 'stty size; exit 6'";
-    let output = on_terminal(&host, line);
-    assert!(shown(&output).contains("22 66"), "{}", shown(&output));
-    assert_eq!(output.status.code(), Some(6));
-    let output = typed_on_terminal(&host, "docker exec -it one sh", "echo he''llo; exit 7\n");
-    assert!(shown(&output).contains("hello"), "{}", shown(&output));
-    assert_eq!(output.status.code(), Some(7));
-    for (program, code) in [("nope", 127), ("/etc/passwd", 126)] {
-        assert_eq!(host.try_docker(&["exec", "one", program]).status.code(), Some(code), "{program}");
+fn a_person_leaves_and_comes_back() {
+    let host = with_shell();
+    let left = "read escape sequence";
+    for program in programs() {
+        let begin = ["run", "-it", "--name", "two"];
+        let mut terminal = on_terminal(&host, &program, &[&begin[..], &["busybox:test", "sh"]].concat());
+        terminal.until("# ").types("echo fi''rst\n").until("first").until("# ").types("\x10\x11");
+        let (code, shown) = terminal.end();
+        assert!(code == Some(0) && !shown.contains(left), "{program}: {code:?} {shown}");
+        assert!(is_running(&host, "two"));
+
+        let mut terminal = on_terminal(&host, &program, &["attach", "--detach-keys", "ctrl-x,q", "two"]);
+        // What begins like the keys and is something else goes to the process.
+        terminal.types("echo se''cond\n").until("second").types("\x10echo th''ird\n").until("third");
+        terminal.types("\x18q").until(left);
+        assert_eq!(terminal.end().0, Some(1), "{program}");
+        assert!(is_running(&host, "two"));
+
+        let words = ["exec", "-it", "--detach-keys", "a,b", "two", "sh", "-c", "echo ready; exec sleep 1000"];
+        let mut terminal = on_terminal(&host, &program, &words);
+        terminal.until("ready").types("ab").until(left);
+        assert_eq!(terminal.end().0, Some(1), "{program}");
+        assert!(host.docker(&["top", "two"]).contains("sleep 1000"), "{program}: it goes on");
+        host.docker(&["rm", "-f", "two"]);
+
+        let words = ["run", "-it", "--name", "two", "--detach-keys", "ctrl-a", "busybox:test", "sh"];
+        let mut terminal = on_terminal(&host, &program, &words);
+        terminal.until("# ").types("\x01");
+        assert_eq!(terminal.end().0, Some(0), "{program}");
+        let mut terminal = on_terminal(&host, &program, &["start", "-ai", "two"]);
+        terminal.types("exit 6\n");
+        assert_eq!(terminal.end().0, Some(6), "{program}");
+        host.docker(&["rm", "-f", "two"]);
+
+        for keys in ["ctrl-", "abc", "ctrl-p,"] {
+            let refused = host.command(&program).args(["attach", "--detach-keys", keys, "one"]).output();
+            assert!(!refused.expect("it runs").status.success(), "{program}: {keys}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_program_that_cannot_run_is_told_by_the_code() {
+    let host = with_shell();
+    for program in programs() {
+        let code =
+            |words: &[&str]| host.command(&program).args(words).output().expect("it runs").status.code();
+        for (name, expected) in [("nope", 127), ("/nope", 127), ("/etc/passwd", 126), ("/etc", 126)] {
+            assert_eq!(code(&["exec", "one", name]), Some(expected), "{program} exec {name}");
+            assert_eq!(code(&["run", "--rm", "busybox:test", name]), Some(expected), "{program} run {name}");
+        }
+        for words in [
+            &["run", "--rm", "--pull", "never", "registry.invalid/none"][..],
+            &["run", "--rm", "--memory", "1k", "busybox:test", "true"],
+            &["run", "--rm", "--publish", "foo", "busybox:test", "true"],
+            &["run", "--no-such-flag", "busybox:test"],
+            &["run", "--rm", "--name", "one", "busybox:test", "true"],
+        ] {
+            assert_eq!(code(words), Some(125), "{program} {words:?}");
+        }
+    }
+}
+
+/// A command that is heard and told signals.
+struct Spoken {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Spoken {
+    fn start(host: &Host, program: &str, words: &[&str]) -> Self {
+        let mut command = host.command(program);
+        let mut child = command.args(words).stdout(Stdio::piped()).spawn().expect("it runs");
+        let said = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self { child, said }
+    }
+
+    fn until(&mut self, line: &str) {
+        let mut said = String::new();
+        while said.trim_end() != line {
+            said.clear();
+            assert!(self.said.read_line(&mut said).expect("it speaks") > 0, "it never said {line}");
+        }
+    }
+
+    fn told(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    fn end(mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
     }
 }
 
@@ -82,14 +178,44 @@ fn a_further_process_has_the_terminal_it_was_run_on() {
 fn signals_reach_the_container() {
     let host = Host::start();
     host.load_busybox();
-    let line = "trap 'exit 9' TERM; echo ready; while true; do sleep 0.05; done";
-    let mut command = host.command("docker");
-    command.args(["run", "--rm", "busybox:test", "sh", "-c", line]).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("the docker CLI is installed");
-    let mut said = String::new();
-    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut said).expect("it speaks");
-    assert_eq!(said, "ready\n");
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(sent.expect("kill is there").success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(9));
+    let line = "trap 'exit 9' TERM; trap 'exit 8' INT; trap 'echo heard' USR1; echo ready; while true; do sleep 0.05; echo on; done";
+    for program in programs() {
+        for (signal, code) in [("TERM", 9), ("INT", 8)] {
+            let mut run = Spoken::start(&host, &program, &["run", "--rm", "busybox:test", "sh", "-c", line]);
+            run.until("ready");
+            run.told("USR1");
+            run.until("heard");
+            run.told(signal);
+            assert_eq!(run.end(), Some(code), "{program} run {signal}");
+
+            host.docker(&["run", "-d", "--name", "one", "busybox:test", "sh", "-c", line]);
+            let mut attached = Spoken::start(&host, &program, &["attach", "one"]);
+            attached.until("on");
+            attached.told(signal);
+            assert_eq!(attached.end(), Some(code), "{program} attach {signal}");
+            host.docker(&["rm", "one"]);
+        }
+    }
+}
+
+/// The stock one waits for three signals.
+#[test]
+#[ignore = "needs root"]
+fn signals_end_only_our_command_line_if_that_is_wished() {
+    let host = Host::start();
+    host.load_busybox();
+    let line = "trap 'exit 9' TERM; echo ready; while true; do sleep 0.05; echo on; done";
+    let program = sibling("skep");
+    let begin = ["run", "--name", "one", "--sig-proxy=false", "busybox:test"];
+    let mut run = Spoken::start(&host, &program, &[&begin[..], &["sh", "-c", line]].concat());
+    run.until("ready");
+    run.told("TERM");
+    assert_eq!(run.end(), None, "it ends by the signal");
+    assert!(is_running(&host, "one"));
+
+    let mut attached = Spoken::start(&host, &program, &["attach", "--sig-proxy=false", "one"]);
+    attached.until("on");
+    attached.told("INT");
+    assert_eq!(attached.end(), None, "it ends by the signal");
+    assert!(is_running(&host, "one"));
 }

@@ -23,6 +23,7 @@ use crate::options::rights::Rights;
 use crate::options::storage::Storage;
 use crate::options::values::pairs;
 use crate::session::{Session, escaped};
+use crate::terminal;
 
 /// What a new container is like.
 #[derive(Debug, Args)]
@@ -127,6 +128,10 @@ impl Wish {
         let attached =
             [Stream::Stdin, Stream::Stdout, Stream::Stderr].map(|stream| !is_detached && speaks_with(stream));
         let mut create = ContainerCreate::default();
+        if self.process.tty {
+            // What asks for the size right after its start must not be too early.
+            create.host_config.console_size = terminal::size().unwrap_or_default();
+        }
         self.process.apply(&mut create);
         let config = &mut create.config;
         [config.attach_stdin, config.attach_stdout, config.attach_stderr] = attached;
