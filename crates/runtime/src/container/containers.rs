@@ -496,7 +496,15 @@ async fn ask(
 ) -> Result<(), ContainerError> {
     let (answer, answered) = oneshot::channel();
     tell(handle, command(answer)).await?;
-    answered.await.map_err(|_| ContainerError::ShuttingDown)?
+    answered.await.unwrap_or_else(|_| Err(unheard(&handle.record.borrow())))
+}
+
+/// Why a container's keeper ended before it answered: with the container, or with the daemon.
+fn unheard(record: &Record) -> ContainerError {
+    match record.phase {
+        Phase::Removing => ContainerError::NotFound(record.id.to_string()),
+        _ => ContainerError::ShuttingDown,
+    }
 }
 
 /// Whether a process ended within a time, counted by how many have ended before.

@@ -1,6 +1,6 @@
 //! Containers of users, through the stock CLI.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use crate::host::Host;
 
@@ -152,4 +152,28 @@ fn inspect_size(host: &Host) -> (u64, u64) {
     let sizes = host.docker(&["inspect", "--size", "--format", "{{.SizeRw}} {{.SizeRootFs}}", "one"]);
     let (written, whole) = sizes.trim().split_once(' ').expect("two numbers");
     (written.parse().expect("a number"), whole.parse().expect("a number"))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn many_may_remove_the_same_containers_at_once() {
+    let host = Host::start();
+    host.load_busybox();
+    let run = || host.docker(&["run", "-d", "busybox:test", "sleep", "1000"]).trim().to_owned();
+    let ids: Vec<String> = (0..8).map(|_| run()).collect();
+    let remove = || {
+        let mut command = host.command("docker");
+        command.args(["rm", "-f"]).args(&ids).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the docker CLI is installed")
+    };
+    for child in [remove(), remove(), remove(), remove()] {
+        let said = text(&child.wait_with_output().expect("it ends"));
+        let is_told = |line: &str| {
+            ids.iter().any(|id| line == id)
+                || line.contains("No such container")
+                || line.contains("in progress")
+        };
+        assert!(said.lines().all(is_told), "{said}");
+    }
+    assert_eq!(host.docker(&["ps", "-aq"]), "");
 }
