@@ -2,6 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::bar::bar;
+use crate::terminal;
+
+/// Terminals of at most so many columns are shown no bars: a line that goes on in the next one could not be changed
+/// in place.
+const NARROW: u32 = 110;
+
 /// The lines so far.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
@@ -19,6 +26,15 @@ impl Board {
     /// Whether lines change in place.
     pub(crate) fn is_terminal(&self) -> bool {
         self.is_terminal
+    }
+
+    /// How far something is, as a bar with a blank behind it; nothing where a line would not hold it.
+    pub(crate) fn bar(&self, current: u64, total: u64) -> String {
+        match terminal::size() {
+            // Who does not know how wide it is says 0.
+            Some([_, 1..=NARROW]) => String::new(),
+            _ => bar(current, total),
+        }
     }
 
     /// Lets the line of this name say something; one that says it already is left alone.

@@ -40,7 +40,7 @@ pub(crate) struct Create {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
     /// Its name; chosen if not given
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     name: String,
     /// How many, and where: replicated, global, replicated-job, global-job
     #[arg(long, value_name = "WORD", default_value = "replicated")]

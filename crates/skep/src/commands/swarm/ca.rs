@@ -9,7 +9,6 @@ use clap::Args;
 use model::Duration;
 
 use super::update::{ExternalCaWord, duration, nanos};
-use crate::output::bar::bar;
 use crate::output::board::Board;
 use crate::output::progress::LOOK_PERIOD;
 use crate::session::Session;
@@ -114,7 +113,7 @@ async fn wait(session: &Session, is_quiet: bool) -> Result<()> {
         ] {
             let line = match how_far {
                 None => format!("{name} digest: {text}"),
-                Some(done) if board.is_terminal() => format!("{name}: {} {text}", bar(done, total)),
+                Some(done) if board.is_terminal() => format!("{name}: {}{text}", board.bar(done, total)),
                 Some(_) => continue,
             };
             if !is_quiet {

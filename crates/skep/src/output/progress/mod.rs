@@ -17,7 +17,6 @@ use api::task::Task;
 use model::{Duration, Timestamp};
 
 use self::tally::{Line, View};
-use super::bar::bar;
 use super::board::Board;
 use crate::session::{Session, now, with_filters};
 
@@ -139,7 +138,7 @@ impl Screen {
             match how_far {
                 None => self.say(name, text)?,
                 Some((current, total)) if self.board.is_terminal() => {
-                    self.say(name, &format!("{text} {}", bar(*current, *total)))?;
+                    self.say(name, &format!("{text} {}", self.board.bar(*current, *total)))?;
                 }
                 Some(_) => {}
             }
