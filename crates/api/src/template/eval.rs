@@ -1,6 +1,6 @@
 //! Fills a tree with data.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::functions;
 use super::parse::{Command, Jump, Node, Operand, Pipeline, Start};
@@ -150,9 +150,10 @@ impl Filler {
             Value::Object(mut map) => match (map.shift_remove(field), self.missing) {
                 (Some(value), _) => Ok(value),
                 (None, Missing::NoValue) => Ok(Value::Null),
-                (None, Missing::Refused) => Err(TemplateError::new(format!(
-                    "executing \"\" at <.{field}>: map has no entry for key {field:?}"
-                ))),
+                (None, Missing::Refused) => like(map, field).ok_or_else(|| {
+                    let key = format!("map has no entry for key {field:?}");
+                    TemplateError::new(format!("executing \"\" at <.{field}>: {key}"))
+                }),
             },
             Value::Null if self.missing == Missing::NoValue => Ok(Value::Null),
             Value::Null => Err(TemplateError::new(format!(
@@ -164,6 +165,12 @@ impl Filler {
             ))),
         }
     }
+}
+
+/// The value of a key that differs in the case of letters only: people write Go's names of fields, as in
+/// `.Server.APIVersion`, where JSON has `ApiVersion`.
+fn like(map: Map<String, Value>, field: &str) -> Option<Value> {
+    map.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(field)).map(|(_, value)| value)
 }
 
 /// What `range` goes over: keys in order with their values, or places with elements.

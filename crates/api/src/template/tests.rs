@@ -74,6 +74,12 @@ fn a_missing_key_can_be_refused() {
 }
 
 #[test]
+fn who_asks_for_what_must_be_there_may_write_it_as_go_does() {
+    let template = Template::parse("{{.APIVersion}} {{.ApiVersion}}", Missing::Refused).unwrap();
+    assert_eq!(template.fill(&json!({"ApiVersion": "1.41"})).unwrap(), "1.41 1.41");
+}
+
+#[test]
 fn columns_are_the_first_fields() {
     let template = Template::parse("{{.ID}}\t{{upper .Name}}\t{{if .On}}x{{end}}", Missing::NoValue).unwrap();
     assert_eq!(template.columns(), ["ID", "Name", "On"]);
