@@ -47,7 +47,6 @@ pub struct Network {
     /// Containers of this node in it, by their ids.
     pub containers: Option<BTreeMap<String, EndpointResource>>,
     /// Options of the driver.
-    #[serde(serialize_with = "null_if_empty")]
     pub options: BTreeMap<String, String>,
     /// Its labels.
     pub labels: Labels,

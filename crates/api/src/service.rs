@@ -322,7 +322,12 @@ impl From<&model::Service> for Service {
             updated_at: meta.updated_at.into(),
             spec: ServiceSpec::from(spec),
             previous_spec: previous_spec.as_ref().map(|spec| Box::new(ServiceSpec::from(&**spec))),
-            endpoint: endpoint.as_ref().map(Endpoint::from).unwrap_or_default(),
+            // Who is reached in no way shows no way of being reached.
+            endpoint: endpoint
+                .as_ref()
+                .filter(|endpoint| !endpoint.ports.is_empty() || !spec.task.networks.is_empty())
+                .map(Endpoint::from)
+                .unwrap_or_default(),
             update_status: update_status.as_ref().map(UpdateStatus::from),
             service_status: None,
             job_status: job_status.map(JobStatus::from),

@@ -36,6 +36,8 @@ pub struct Stats {
 pub struct CpuStats {
     /// By its processes.
     pub total: u64,
+    /// By its processes on each CPU, if that is counted.
+    pub per_cpu: Vec<u64>,
     /// By the kernel for them.
     pub kernel: u64,
     /// By themselves.
@@ -152,6 +154,7 @@ fn read_v1(folder: &dyn Fn(&str) -> std::path::PathBuf) -> Stats {
     Stats {
         cpu: CpuStats {
             total: number(&cpuacct, "cpuacct.usage"),
+            per_cpu: each(&text(&cpuacct, "cpuacct.usage_percpu")),
             kernel: value(&used, "system") * TICK_NANOS,
             user: value(&used, "user") * TICK_NANOS,
             periods: value(&throttling, "nr_periods"),
@@ -171,6 +174,11 @@ fn read_v1(folder: &dyn Fn(&str) -> std::path::PathBuf) -> Stats {
         block: block_v1(&text(&folder("blkio"), "blkio.throttle.io_service_bytes")),
         ..Stats::default()
     }
+}
+
+/// Numbers with blanks between them.
+fn each(text: &str) -> Vec<u64> {
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 fn read_v2(folder: &Path) -> Stats {

@@ -1,5 +1,6 @@
 //! The parts of the daemon that its routes talk to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::event::{Actor, Event};
@@ -9,7 +10,7 @@ use runtime::container::Containers;
 use runtime::image::{Images, Removed, Use, UseState, Uses};
 
 use crate::config::Config;
-use crate::connect::Connector;
+use crate::connect::{Connector, Mode, Wiring};
 use crate::events::Events;
 use crate::standing::NodeHandle;
 
@@ -37,7 +38,25 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// The networks that this node has of its own.
     pub(crate) async fn local_networks(&self) -> Vec<api::network::Network> {
-        self.network.networks().await.into_iter().map(local).collect()
+        let mut networks: Vec<_> = self.network.networks().await.into_iter().map(local).collect();
+        for network in networks.iter_mut().filter(|network| network.name == "host") {
+            network.containers = Some(self.on_host(&network.id));
+        }
+        networks
+    }
+
+    /// The containers that are on the host's network, by id.
+    fn on_host(&self, network: &str) -> BTreeMap<String, EndpointResource> {
+        let mut shown = BTreeMap::new();
+        for record in self.containers.list() {
+            if record.running().is_some() && Wiring::of(&record.description).mode == Mode::Host {
+                let id = record.id.to_string();
+                let endpoint_id = network::endpoint_id(network, &id);
+                let name = record.name.clone();
+                shown.insert(id, EndpointResource { name, endpoint_id, ..EndpointResource::default() });
+            }
+        }
+        shown
     }
 
     /// Which containers use which images.

@@ -6,6 +6,7 @@ mod joining;
 mod lab;
 mod logs;
 mod quorum;
+mod same_shapes;
 mod security;
 mod story;
 mod swarm;

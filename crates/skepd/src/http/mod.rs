@@ -6,6 +6,7 @@
 mod error;
 mod find;
 mod logs;
+mod older;
 mod progress;
 mod request;
 mod respond;

@@ -18,9 +18,9 @@ use serde_json::json;
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
 use crate::http::progress::watched;
-use crate::http::request::Query;
+use crate::http::request::{Query, Spoken};
 use crate::http::routes::Shared;
-use crate::http::{Failure, respond, stream};
+use crate::http::{Failure, older, respond, stream};
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
     Router::new()
@@ -133,9 +133,9 @@ fn verb(rest: &str) -> Result<(&str, &str), Failure> {
     rest.rsplit_once('/').ok_or_else(|| ApiError::not_found("page not found").into())
 }
 
-async fn one(State(daemon): Shared, Path(rest): Path<String>) -> Answer {
+async fn one(State(daemon): Shared, Path(rest): Path<String>, Spoken(version): Spoken) -> Answer {
     match verb(&rest)? {
-        (name, "json") => Ok(respond::json(&daemon.images.inspect(name)?)),
+        (name, "json") => Ok(respond::json(&older::image(&daemon.images.inspect(name)?, version))),
         (name, "history") => Ok(respond::json(&daemon.images.history(name)?)),
         (name, "get") => save(&daemon, &[name.to_owned()]),
         _ => Err(ApiError::not_found("page not found").into()),

@@ -16,9 +16,9 @@ use model::network::{OVERLAY, PREDEFINED_LABEL};
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
 use crate::http::find::find;
-use crate::http::request::{Json, Query};
-use crate::http::respond;
+use crate::http::request::{Json, Query, Spoken};
 use crate::http::routes::Shared;
+use crate::http::{older, respond};
 use crate::standing::unfitting;
 
 pub(super) fn routes() -> Router<Arc<Daemon>> {
@@ -33,7 +33,7 @@ pub(super) fn routes() -> Router<Arc<Daemon>> {
 
 const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
 
-async fn list(State(daemon): Shared, query: Query) -> Answer {
+async fn list(State(daemon): Shared, Spoken(version): Spoken, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
     check(&filters)?;
     let mut shown = all(&daemon).await;
@@ -41,7 +41,9 @@ async fn list(State(daemon): Shared, query: Query) -> Answer {
     shown.retain(|network| {
         passes(&filters, network) && dangling.is_none_or(|wished| is_dangling(network) == wished)
     });
-    Ok(respond::json(&shown))
+    // Who is in a network is told of one network only.
+    shown.iter_mut().filter_map(|network| network.containers.as_mut()).for_each(BTreeMap::clear);
+    Ok(respond::json(&shown.iter().map(|network| older::network(network, version)).collect::<Vec<_>>()))
 }
 
 fn check(filters: &Filters) -> Result<(), ApiError> {
@@ -87,12 +89,25 @@ fn of_swarm(state: &store::State) -> Vec<network::Network> {
     state.networks.iter().filter(own).map(|network| network::Network::from(&**network)).collect()
 }
 
-async fn inspect(State(daemon): Shared, Path(text): Path<String>, query: Query) -> Answer {
-    let scope = query.text("scope");
-    let in_scope = |network: &network::Network| scope.is_empty() || network.scope == scope;
-    let mut known = all(&daemon).await;
-    known.retain(in_scope);
-    Ok(respond::json(meant(&known, &text)?))
+async fn inspect(
+    State(daemon): Shared,
+    Path(text): Path<String>,
+    Spoken(version): Spoken,
+    query: Query,
+) -> Answer {
+    let known = match query.text("scope") {
+        "" => all(&daemon).await,
+        "swarm" => of_services(&daemon).await,
+        scope => all(&daemon).await.into_iter().filter(|network| network.scope == scope).collect(),
+    };
+    Ok(respond::json(&older::network(meant(&known, &text)?, version)))
+}
+
+/// All that services can be in: also what every node has of its own, by its id in the swarm.
+async fn of_services(daemon: &Daemon) -> Vec<network::Network> {
+    let Ok(manager) = daemon.node.manager() else { return Vec::new() };
+    let Ok(state) = manager.state().await else { return Vec::new() };
+    state.networks.iter().map(|network| network::Network::from(&**network)).collect()
 }
 
 /// By whole id, then by name, then by the first letters of an id.

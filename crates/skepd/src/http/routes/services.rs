@@ -77,9 +77,7 @@ fn status(state: &store::State, service: &Service) -> ServiceStatus {
     let desired = match service.spec.mode {
         ServiceMode::Replicated { replicas } => replicas,
         ServiceMode::Global => count(|task| task.desired_state == TaskState::Running),
-        ServiceMode::ReplicatedJob { max_concurrent, total_completions } => {
-            max_concurrent.min(total_completions.saturating_sub(completed))
-        }
+        ServiceMode::ReplicatedJob { max_concurrent, total_completions: _ } => max_concurrent,
         ServiceMode::GlobalJob => count(|task| task.desired_state == TaskState::Complete),
     };
     let completed_tasks = if job.is_some() { completed } else { 0 };
@@ -96,7 +94,7 @@ async fn create(
     let mut spec = into_model(spec)?;
     set_credentials(&mut spec, credentials(&headers)?);
     let manager = daemon.node.manager()?;
-    name_networks(&mut spec, &manager).await?;
+    name_networks(&mut spec, &manager, &daemon.id).await?;
     let request = Request::CreateService(Box::new(spec));
     let leader::Answer::Service(service) = manager.ask(request).await? else {
         return Err(unfitting().into());
@@ -168,7 +166,7 @@ async fn update(
         given => given,
     };
     set_credentials(&mut spec, credentials);
-    name_networks(&mut spec, &manager).await?;
+    name_networks(&mut spec, &manager, &daemon.id).await?;
     let request = Request::UpdateService { id: service.id, version, spec: Box::new(spec), rollback };
     manager.ask(request).await?;
     Ok(respond::json(&ServiceUpdated::default()))
@@ -228,23 +226,39 @@ fn set_credentials(spec: &mut model::ServiceSpec, credentials: RegistryAuth) {
 }
 
 /// Puts ids in the place of networks' names.
-async fn name_networks(spec: &mut model::ServiceSpec, manager: &Manager) -> Result<(), ApiError> {
+async fn name_networks(
+    spec: &mut model::ServiceSpec,
+    manager: &Manager,
+    machine: &str,
+) -> Result<(), ApiError> {
     if spec.task.networks.is_empty() && spec.networks.is_empty() {
         return Ok(()); // Most services name none, and need not wait for the book.
     }
     let state = manager.state().await?;
-    spec.task.networks.iter_mut().chain(&mut spec.networks).try_for_each(|wish| name_network(wish, &state))
+    let mut wishes = spec.task.networks.iter_mut().chain(&mut spec.networks);
+    wishes.try_for_each(|wish| name_network(wish, &state, machine))
 }
 
-fn name_network(wish: &mut NetworkAttachmentConfig, state: &store::State) -> Result<(), ApiError> {
-    let target = &wish.target;
-    let network = find::<Network>(state, target).map_err(|error| match target.as_str() {
-        "bridge" | "host" | "none" | "docker_gwbridge" => ApiError::forbidden(format!(
+fn name_network(
+    wish: &mut NetworkAttachmentConfig,
+    state: &store::State,
+    machine: &str,
+) -> Result<(), ApiError> {
+    // What every node has of its own has another id in the swarm than on this node.
+    let own = OWN_NETWORKS.into_iter().find(|name| network::network_id(machine, name) == wish.target);
+    let target = own.unwrap_or(&wish.target);
+    let network = find::<Network>(state, target).map_err(|error| {
+        if !OWN_NETWORKS.contains(&target) {
+            return error;
+        }
+        ApiError::forbidden(format!(
             "The network {target} cannot be used with services. Only networks scoped to the swarm can be used, \
              such as those created with the overlay driver."
-        )),
-        _ => error,
+        ))
     })?;
     wish.target = network.id.to_string();
     Ok(())
 }
+
+/// What every node may have of its own.
+const OWN_NETWORKS: [&str; 4] = ["bridge", "host", "none", "docker_gwbridge"];

@@ -19,10 +19,10 @@ use serde_json::json;
 
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
-use crate::http::request::{MaybeJson, Query};
-use crate::http::respond;
+use crate::http::request::{MaybeJson, Query, Spoken};
 use crate::http::routes::containers::Measured;
 use crate::http::routes::{Shared, containers, swarm, volumes};
+use crate::http::{older, respond};
 use crate::machine::Machine;
 use crate::standing::{LOCKED, Standing};
 
@@ -87,14 +87,14 @@ fn arch() -> &'static str {
     }
 }
 
-async fn info(State(daemon): Shared) -> Answer {
+async fn info(State(daemon): Shared, Spoken(version): Spoken) -> Answer {
     let machine = Machine::read();
     let config = &daemon.config;
     let swarm = swarm_info(&daemon.node.standing());
     let images = daemon.images.list(&Default::default(), &Default::default())?.len() as u64;
     let all = daemon.containers.list();
     let count = |test: fn(&Phase) -> bool| all.iter().filter(|record| test(&record.phase)).count() as u64;
-    Ok(respond::json(&Info {
+    let shown = Info {
         id: daemon.id.clone(),
         containers: all.len() as u64,
         containers_running: count(|phase| matches!(phase, Phase::Running(_))),
@@ -128,7 +128,8 @@ async fn info(State(daemon): Shared) -> Answer {
         warnings: swarm.warnings.clone(),
         swarm,
         ..machine.info()
-    }))
+    };
+    Ok(respond::json(&older::info(&shown, version)))
 }
 
 fn as_runtime(program: PathBuf) -> (String, api::system::Runtime) {
@@ -138,7 +139,7 @@ fn as_runtime(program: PathBuf) -> (String, api::system::Runtime) {
 
 /// Images, containers and volumes with their sizes, or only those kinds that are asked for; builds take no room, since
 /// there are none.
-async fn disk_usage(State(daemon): Shared, query: Query) -> Answer {
+async fn disk_usage(State(daemon): Shared, Spoken(version): Spoken, query: Query) -> Answer {
     let kinds: Vec<&str> = query.all("type").collect();
     if let Some(unknown) = kinds.iter().find(|kind| !KINDS.contains(kind)) {
         return Err(ApiError::invalid(format!("unknown object type: {unknown}")).into());
@@ -153,7 +154,7 @@ async fn disk_usage(State(daemon): Shared, query: Query) -> Answer {
     Ok(respond::json(&json!({
         "LayersSize": usage.as_ref().map_or(0, |usage| usage.layers_size),
         "Images": usage.map(|usage| usage.images),
-        "Containers": containers,
+        "Containers": containers.map(|containers| older::containers(&containers, version)),
         "Volumes": volumes,
         "BuildCache": wanted("build-cache").then(Vec::<String>::new),
         "BuilderSize": 0,

@@ -15,9 +15,9 @@ use super::{show, size};
 use crate::connect::Wiring;
 use crate::daemon::Daemon;
 use crate::http::error::{Answer, Failure};
-use crate::http::request::Query;
-use crate::http::respond;
+use crate::http::request::{Query, Spoken};
 use crate::http::routes::Shared;
+use crate::http::{older, respond};
 
 const FILTERS: &[&str] = &[
     "ancestor",
@@ -37,7 +37,7 @@ const FILTERS: &[&str] = &[
     "volume",
 ];
 
-pub(super) async fn list(State(daemon): Shared, query: Query) -> Answer {
+pub(super) async fn list(State(daemon): Shared, Spoken(version): Spoken, query: Query) -> Answer {
     let filters = query.filters(FILTERS)?;
     let limit = query
         .number::<i64>("limit")?
@@ -53,7 +53,8 @@ pub(super) async fn list(State(daemon): Shared, query: Query) -> Answer {
     let measured = if query.truth("size") { Measured::Yes } else { Measured::No };
     let shown = summaries(&daemon, &records, measured).await;
     let shown = shown.into_iter().filter(|shown| by_ports(&filters, shown));
-    Ok(respond::json(&shown.take(limit.unwrap_or(usize::MAX)).collect::<Vec<_>>()))
+    let shown: Vec<_> = shown.take(limit.unwrap_or(usize::MAX)).collect();
+    Ok(respond::json(&older::containers(&shown, version)))
 }
 
 /// Whether a list says how many bytes each container takes.
@@ -82,7 +83,8 @@ pub(in crate::http::routes) async fn summaries(
         let sandbox = sandboxes.get(record.id.to_string().as_str()).copied();
         let size = sizes.get(&record.id);
         ContainerSummary {
-            size_rw: size.map(|size| size.written),
+            // Of those that have written nothing lists say nothing.
+            size_rw: size.map(|size| size.written).filter(|written| *written != 0),
             size_root_fs: size.map(|size| size.whole),
             ..summary(record, sandbox, &daemon.id, now)
         }
@@ -195,7 +197,7 @@ fn summary(record: &Record, sandbox: Option<&Sandbox>, machine: &str, now: Times
         status: status(record, now),
         host_config: SummaryHostConfig { network_mode: network.to_owned() },
         network_settings: SummaryNetworkSettings {
-            networks: [(network.to_owned(), show::place(record, &wiring, sandbox, machine))].into(),
+            networks: show::networks(&wiring, show::place(record, &wiring, sandbox, machine)),
         },
         mounts: record.mounts.iter().map(show::mount).collect(),
     }
@@ -220,8 +222,8 @@ fn ports(record: &Record, sandbox: Option<&Sandbox>) -> Vec<Port> {
         });
     }
     // On the host's network nothing is exposed: it is open.
-    let exposed = record.running().and(sandbox).map(|_| &record.description.image.defaults.exposed_ports);
-    for text in exposed.into_iter().flatten() {
+    let exposed = record.running().and(sandbox).map(|_| show::exposed(record));
+    for text in exposed.iter().flatten() {
         let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         let Ok(private_port) = number.parse() else { continue };
         let known = |port: &Port| port.private_port == private_port && port.r#type == protocol;

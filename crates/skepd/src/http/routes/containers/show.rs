@@ -1,29 +1,38 @@
 //! Containers as `inspect` shows them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use api::container::{
-    ContainerConfig, ContainerCreate, ContainerInspect, ContainerState, EndpointSettings, GraphDriver,
+    ContainerConfig, ContainerCreate, ContainerInspect, ContainerState, Empty, EndpointSettings, GraphDriver,
     Health, HealthResult, MountPoint, NetworkSettings,
 };
 use api::host_config::{HostConfig, PortBinding, PortMap};
+use api::spec::container::HealthConfig;
 use axum::extract::{Path, State};
+use model::Duration;
 use network::{Protocol, Sandbox};
 use runtime::container::description::{Description, Stdin, Terminal};
 use runtime::container::exec::ExecPhase;
+use runtime::container::health::HealthTest;
 use runtime::container::mounts::MountKind;
 use runtime::container::{Phase, Record, RootFolders};
 
 use super::describe::WISH;
 use super::{size, update};
-use crate::connect::Wiring;
+use crate::connect::{Mode, Wiring};
 use crate::daemon::Daemon;
 use crate::http::error::Answer;
-use crate::http::request::Query;
-use crate::http::respond;
+use crate::http::request::{Query, Spoken};
 use crate::http::routes::Shared;
+use crate::http::{older, respond};
 
-pub(super) async fn inspect(State(daemon): Shared, Path(id): Path<String>, query: Query) -> Answer {
+pub(super) async fn inspect(
+    State(daemon): Shared,
+    Path(id): Path<String>,
+    Spoken(version): Spoken,
+    query: Query,
+) -> Answer {
     let id = daemon.containers.resolve(&id)?;
     let record = daemon.containers.inspect(id)?;
     let sandbox = daemon.connector.place_of(id).await;
@@ -33,7 +42,7 @@ pub(super) async fn inspect(State(daemon): Shared, Path(id): Path<String>, query
         shown.size_rw = size.map(|size| size.written);
         shown.size_root_fs = size.map(|size| size.whole);
     }
-    Ok(respond::json(&shown))
+    Ok(respond::json(&older::container(&shown, version)))
 }
 
 fn shown(daemon: &Daemon, record: &Record, sandbox: Option<&Sandbox>) -> ContainerInspect {
@@ -143,6 +152,20 @@ fn health(health: &runtime::container::health::Health) -> Health {
     }
 }
 
+/// A test that an image brings.
+fn health_test(test: &HealthTest) -> HealthConfig {
+    let HealthTest { test, interval, timeout, retries, start_period, start_interval } = test.clone();
+    let nanos = |duration: Option<Duration>| duration.map_or(0, api::time::nanos);
+    HealthConfig {
+        test,
+        interval: nanos(interval),
+        timeout: nanos(timeout),
+        retries: i32::try_from(retries).unwrap_or(i32::MAX),
+        start_period: nanos(start_period),
+        start_interval: nanos(start_interval),
+    }
+}
+
 /// The words that are run: the entrypoint and the command, each the container's or the image's.
 pub(super) fn command_line(wish: &Description) -> Vec<String> {
     let image = &wish.image.defaults;
@@ -165,13 +188,7 @@ fn config(record: &Record) -> ContainerConfig {
         hostname: if wish.hostname.is_empty() { record.id.short() } else { wish.hostname.clone() },
         domainname: wish.domain_name.clone(),
         user: or_image(&wish.user, &image.user),
-        exposed_ports: image
-            .exposed_ports
-            .iter()
-            .cloned()
-            .map(|port| (port, Default::default()))
-            .chain(wished.exposed_ports)
-            .collect(),
+        exposed_ports: exposed(record).into_iter().map(|port| (port, Empty {})).collect(),
         tty: wish.terminal != Terminal::None,
         open_stdin: wish.stdin != Stdin::Closed,
         stdin_once: wish.stdin == Stdin::Once,
@@ -191,7 +208,9 @@ fn config(record: &Record) -> ContainerConfig {
         labels,
         stop_signal: or_image(&wish.stop_signal, &image.stop_signal),
         stop_timeout: wished.stop_timeout,
-        healthcheck: wished.healthcheck,
+        healthcheck: wished
+            .healthcheck
+            .or_else(|| wish.health.as_ref().or(image.health.as_ref()).map(health_test)),
         ..wished
     }
 }
@@ -277,13 +296,13 @@ fn network_settings(record: &Record, sandbox: Option<&Sandbox>, machine: &str) -
     NetworkSettings {
         sandbox_key: sandbox.map(|sandbox| sandbox.netns.display().to_string()).unwrap_or_default(),
         sandbox_id: sandbox.map(|_| record.id.to_string()).unwrap_or_default(),
-        ports: sandbox.map(port_map).unwrap_or_default(),
+        ports: sandbox.map(|sandbox| port_map(record, sandbox)).unwrap_or_default(),
         endpoint_id: place.endpoint_id.clone(),
         gateway: place.gateway.clone(),
         ip_address: place.ip_address.clone(),
         ip_prefix_len: place.ip_prefix_len,
         mac_address: place.mac_address.clone(),
-        networks: [(wiring.network_name().to_owned(), place)].into(),
+        networks: networks(&wiring, place),
         ..NetworkSettings::default()
     }
 }
@@ -311,8 +330,26 @@ pub(super) fn place(
     }
 }
 
-fn port_map(sandbox: &Sandbox) -> PortMap {
-    let mut map = PortMap::new();
+/// A container's place by its network's name. Who is in another container's has none of its own.
+pub(super) fn networks(wiring: &Wiring, place: EndpointSettings) -> BTreeMap<String, EndpointSettings> {
+    match wiring.mode {
+        Mode::Container(_) => BTreeMap::new(),
+        Mode::Sandbox | Mode::Host => [(wiring.network_name().to_owned(), place)].into(),
+    }
+}
+
+/// What a container listens on, as its image and its maker say.
+pub(super) fn exposed(record: &Record) -> BTreeSet<String> {
+    let wish = &record.description;
+    let own = wished(wish).map(|create| create.config.exposed_ports).unwrap_or_default();
+    wish.image.defaults.exposed_ports.iter().cloned().chain(own.into_keys()).collect()
+}
+
+/// The ports on the host; those that are exposed only are on none.
+fn port_map(record: &Record, sandbox: &Sandbox) -> PortMap {
+    let is_bridged = sandbox.interface.is_some();
+    let mut map: PortMap =
+        exposed(record).into_iter().filter(|_| is_bridged).map(|port| (port, None)).collect();
     for port in &sandbox.ports {
         let key = format!("{}/{}", port.container_port, protocol_word(port.protocol));
         let binding =

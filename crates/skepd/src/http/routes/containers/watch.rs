@@ -8,6 +8,7 @@ use runtime::container::{ContainerId, Containers};
 use runtime::stats::{BlockStats, CpuStats, MemoryStats, NetworkStats, Stats};
 
 use super::attach;
+use crate::connect::{Mode, Wiring};
 use crate::http::error::Answer;
 use crate::http::logs::{self, Wish};
 use crate::http::request::{Query, Spoken};
@@ -39,9 +40,11 @@ pub(super) async fn top(State(daemon): Shared, Path(id): Path<String>) -> Answer
 
 pub(super) async fn stats(State(daemon): Shared, Path(id): Path<String>, query: Query) -> Answer {
     let id = daemon.containers.resolve(&id)?;
+    let record = daemon.containers.inspect(id)?;
+    let mode = Wiring::of(&record.description).mode;
     let mut readings =
-        Readings { containers: daemon.containers.clone(), id, name: String::new(), before: None };
-    readings.name = format!("/{}", daemon.containers.inspect(id)?.name);
+        Readings { containers: daemon.containers.clone(), id, name: String::new(), mode, before: None };
+    readings.name = format!("/{}", record.name);
     if !query.truth_or("stream", true) {
         if !query.truth("one-shot") {
             readings.before = Some(daemon.containers.stats(id)?);
@@ -65,12 +68,17 @@ struct Readings {
     containers: Containers,
     id: ContainerId,
     name: String,
+    mode: Mode,
     before: Option<Stats>,
 }
 
 impl Readings {
     fn read(&mut self) -> Result<stats::Stats, crate::http::Failure> {
-        let now = self.containers.stats(self.id)?;
+        let mut now = self.containers.stats(self.id)?;
+        if self.mode == Mode::Host {
+            // These are the host's, and say nothing of the container.
+            now.networks.clear();
+        }
         let shown = shown(&now, self.before.as_ref(), self);
         self.before = Some(now);
         Ok(shown)
@@ -96,11 +104,12 @@ fn shown(now: &Stats, before: Option<&Stats>, readings: &Readings) -> stats::Sta
 }
 
 fn cpu(stats: &CpuStats) -> stats::CpuStats {
-    let CpuStats { total, kernel, user, system, online, periods, throttled_periods, throttled } = *stats;
+    let CpuStats { total, per_cpu, kernel, user, system, online, periods, throttled_periods, throttled } =
+        stats.clone();
     stats::CpuStats {
         cpu_usage: stats::CpuUsage {
             total_usage: total,
-            percpu_usage: Vec::new(),
+            percpu_usage: per_cpu,
             usage_in_kernelmode: kernel,
             usage_in_usermode: user,
         },
