@@ -121,7 +121,8 @@ impl Client {
                 }
             }
         };
-        if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // What is so already is no no: a container that runs is started with 304.
+        if response.status() < StatusCode::BAD_REQUEST {
             return Ok(response);
         }
         Err(refused(response).await)
