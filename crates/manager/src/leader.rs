@@ -12,6 +12,7 @@ use host::clock;
 use host::pump::sleep_until;
 use model::limits::REQUESTS_WAITING_MAX;
 use model::{Chance, ClusterId, ClusterSpec, Machine, NodeId, Refusal, Timestamp, Version};
+use raft::ReplicaId;
 use store::State;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -222,7 +223,8 @@ where
             Output::Propose(changes) => self.propose(changes).await,
             Output::Answer(ticket, result) => self.desk.answer(ticket, result),
             Output::Tell(node, session, tell) => self.desk.tell(node, session, tell),
-            Output::Dismiss(node) => self.dismiss(node).await,
+            Output::Dismiss(node) => self.order_about(node, Order::remove).await,
+            Output::HandOver(node) => self.order_about(node, Order::TransferLeader).await,
             Output::Study(root) => match signer::study(root, &mut self.chance) {
                 Ok(successor) => return Some(Input::Studied(Box::new(successor))),
                 Err(error) => tracing::error!(%error, "the root that shall follow cannot be read"),
@@ -232,15 +234,11 @@ where
         None
     }
 
-    /// Takes a node out of the group; if that is this one, first lets another lead. If it cannot be done now, it
-    /// will be wished again.
-    async fn dismiss(&mut self, node: NodeId) {
-        let Some(order) = self.group.dismissal(node) else {
-            tracing::info!(%node, "taking this manager out of the group now would leave too few who can be reached");
-            return;
-        };
+    /// Orders something to be done about a member of the group, unless it has gone meanwhile.
+    async fn order_about(&mut self, node: NodeId, order: impl FnOnce(ReplicaId) -> Order) {
+        let Some(replica) = self.group.replica_of(node) else { return };
         // The replica's pump may have ended first on the way down.
-        let _ = self.orders.send(order).await;
+        let _ = self.orders.send(order(replica)).await;
     }
 
     async fn propose(&mut self, changes: Vec<store::Change>) {

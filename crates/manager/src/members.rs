@@ -12,8 +12,6 @@ use raft::{ConfChange, ConfChangeKind, Entry, Payload, ReplicaId};
 use tokio::sync::watch;
 use wire::Member;
 
-use crate::replica::Order;
-
 /// The address book of the group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members {
@@ -65,9 +63,7 @@ impl Members {
     /// Whether enough members are left that can be reached, without this one.
     pub(crate) fn can_spare(&self, id: ReplicaId, unreachable: &BTreeSet<ReplicaId>) -> bool {
         let others = self.present.keys().filter(|other| **other != id);
-        let (left, reachable) = others
-            .fold((0, 0), |(all, there), other| (all + 1, there + usize::from(!unreachable.contains(other))));
-        reachable > left / 2
+        control::leader::can_spare(others.map(|other| !unreachable.contains(other)))
     }
 
     /// The member that is this node, if it is one.
@@ -122,18 +118,9 @@ impl GroupView {
         members.present.iter().map(in_words).collect()
     }
 
-    /// What is to be done so that a node leaves the group; `None` if too few would be left that can be reached, or if
-    /// it is not in it.
-    pub(crate) fn dismissal(&self, node: NodeId) -> Option<Order> {
-        let members = self.members.borrow();
-        let unreachable = &self.reachability.borrow().unreachable;
-        let id = members.of_node(node)?.raft_id;
-        if id == self.own {
-            let mut others =
-                members.present.keys().filter(|other| **other != id && !unreachable.contains(other));
-            return others.next().map(|successor| Order::TransferLeader(*successor));
-        }
-        members.can_spare(id, unreachable).then(|| Order::remove(id))
+    /// The member that is this node, if it is one.
+    pub(crate) fn replica_of(&self, node: NodeId) -> Option<ReplicaId> {
+        self.members.borrow().of_node(node).map(|member| member.raft_id)
     }
 }
 
@@ -156,25 +143,6 @@ mod tests {
         assert_eq!(members.of_node(node_id).map(|member| member.addr.as_str()), Some("b:2"));
         members.apply(&change(ConfChangeKind::Remove, ""));
         assert_eq!(members, Members::of(Vec::new(), vec![5]));
-    }
-
-    #[test]
-    fn nobody_is_dismissed_who_is_needed() {
-        let chance = &mut Chance::from_number(2);
-        let nodes: Vec<NodeId> = (0..3).map(|_| NodeId::random(chance)).collect();
-        let member =
-            |(raft_id, node_id): (u64, &NodeId)| Member { raft_id, node_id: *node_id, addr: String::new() };
-        let members = Members::of((1..).zip(&nodes).map(member).collect(), Vec::new());
-        let (shown, reachability) = (watch::Sender::new(Arc::new(members)), watch::Sender::default());
-        let view = GroupView { own: 1, members: shown.subscribe(), reachability: reachability.subscribe() };
-        assert!(matches!(view.dismissal(nodes[1]), Some(Order::Change { .. })));
-        assert!(matches!(view.dismissal(nodes[0]), Some(Order::TransferLeader(2))));
-        assert!(view.dismissal(NodeId::random(chance)).is_none());
-
-        reachability.send_modify(|now: &mut Reachability| now.unreachable = BTreeSet::from([2]));
-        assert!(matches!(view.dismissal(nodes[1]), Some(Order::Change { .. })));
-        assert!(matches!(view.dismissal(nodes[0]), Some(Order::TransferLeader(3))));
-        assert!(view.dismissal(nodes[2]).is_none());
     }
 
     #[test]

@@ -296,30 +296,28 @@ impl Manager {
                     ground.effects.push(Effect::Post((route, reply)));
                 }
                 Wish::Dismiss(node) => self.dismiss(node, ground),
+                Wish::HandOver(node) => {
+                    let successor = self.replica_of(node, ground);
+                    self.todo.extend(successor.map(|to| Todo::Order(Input::TransferLeader(to))));
+                }
             }
         }
     }
 
-    /// Takes a node out of the group; if that is this one, first lets another lead.
+    /// Takes a node out of the group.
     fn dismiss(&mut self, node: NodeId, ground: &mut Ground<'_>) {
+        let Some(replica) = self.replica_of(node, ground) else { return };
+        let ticket = self.ticket();
+        self.offered.insert(ticket, Waiter::Nobody);
+        ground.effects.push(Effect::Dismisses(replica));
+        let change = ConfChange { id: 0, kind: ConfChangeKind::Remove, replica, context: Arc::from([]) };
+        self.todo.push_back(Todo::Order(Input::Membership { ticket, change }));
+    }
+
+    /// The member that is this node, if it is one.
+    fn replica_of(&self, node: NodeId, ground: &Ground<'_>) -> Option<ReplicaId> {
         let is_it = |(_, number): &(&ReplicaId, &NodeNumber)| ground.ids[number.0 as usize] == node;
-        let id = self.members.present.iter().find(is_it).map(|(id, _)| *id);
-        let input = match id {
-            Some(id) if id == self.id => {
-                let is_there = |other: &&ReplicaId| **other != id && !self.unreachable.contains(other);
-                self.members.present.keys().find(is_there).map(|to| Input::TransferLeader(*to))
-            }
-            Some(replica) => {
-                let ticket = self.ticket();
-                self.offered.insert(ticket, Waiter::Nobody);
-                let kind = ConfChangeKind::Remove;
-                let change = ConfChange { id: 0, kind, replica, context: Arc::from([]) };
-                ground.effects.push(Effect::Dismisses(replica));
-                Some(Input::Membership { ticket, change })
-            }
-            None => None,
-        };
-        self.todo.extend(input.map(Todo::Order));
+        self.members.present.iter().find(is_it).map(|(id, _)| *id)
     }
 
     fn asked(&mut self, route: Route, question: Question, ground: &mut Ground<'_>) {

@@ -17,6 +17,8 @@ pub enum Wish {
     Post(Posted),
     /// Take this node out of the group.
     Dismiss(NodeId),
+    /// Let this node lead instead.
+    HandOver(NodeId),
 }
 
 /// The leader and its desk.
@@ -89,6 +91,7 @@ impl Office {
             Output::Answer(ticket, answer) => self.desk.answer(ticket, answer).map(Wish::Post),
             Output::Tell(node, session, tell) => self.desk.tell(node, session, tell).map(Wish::Post),
             Output::Dismiss(node) => Some(Wish::Dismiss(node)),
+            Output::HandOver(node) => Some(Wish::HandOver(node)),
             Output::Sign(..) | Output::Study(_) => None, // No machine here asks for a certificate.
         }
     }

@@ -49,9 +49,10 @@ pub enum Output {
     Sign(NodeId, SignRequest),
     /// Say with [`Input::Studied`] what is to be known of this root, PEM. Wished again if it is not said.
     Study(Vec<u8>),
-    /// Take this node out of the Raft group. If it is the leader itself, let another lead first. Wished again
-    /// until [`Input::Members`] shows that it is done.
+    /// Take this node out of the Raft group. Wished again until [`Input::Members`] shows that it is done.
     Dismiss(NodeId),
+    /// Let this node lead instead: the one that does shall leave the Raft group. Wished again while it leads.
+    HandOver(NodeId),
 }
 
 /// What is to be known of a root that shall follow, by those who read no certificates.

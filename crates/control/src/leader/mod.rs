@@ -31,6 +31,7 @@ pub use input::{
 };
 pub use request::{Answer, Founding, Request, Rollback, Rotation};
 pub use requests::seen_in;
+pub use roles::can_spare;
 pub use update::is_up_to_date;
 
 use std::collections::VecDeque;

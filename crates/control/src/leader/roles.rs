@@ -1,12 +1,13 @@
 //! Who is a manager, and who shall no longer be one.
 //!
 //! In: who is in the Raft group, and what roles users wish. Out: drafted roles and places in the group, and
-//! wishes to dismiss members. A node becomes a manager by joining the group itself, once its role says so; it is
-//! a worker again only when the group has let it go.
+//! wishes to dismiss members whom the group can spare; if that is the leader itself, it lets another lead first. A
+//! node becomes a manager by joining the group itself, once its role says so; it is a worker again only when the
+//! group has let it go.
 
 use std::sync::Arc;
 
-use model::node::NodeRole;
+use model::node::{NodeRole, Reachability};
 use model::{Duration, Node, NodeId, Timestamp};
 use store::{Change, Draft, Object, State};
 
@@ -57,27 +58,47 @@ impl Roles {
         }
     }
 
-    /// Members who shall go, from time to time until they have gone.
+    /// Members who shall go and can, from time to time until they have gone.
     pub(super) fn wishes(&mut self, state: &State, now: Timestamp) -> Vec<Output> {
-        if self.dismissed_at.is_some_and(|at| now < at + RETRY) {
+        if self.dismissed_at.is_some_and(|at| now < at + RETRY) || state.cluster().is_none() {
             return Vec::new();
         }
-        let surplus: Vec<Output> = self.surplus(state).map(Output::Dismiss).collect();
+        let members = self.members.as_deref().unwrap_or_default();
+        let (surplus, staying): (Vec<&Member>, Vec<&Member>) =
+            members.iter().partition(|member| shall_go(state, member.node_id));
         self.dismissed_at = (!surplus.is_empty()).then_some(now);
-        surplus
+        surplus.into_iter().filter_map(|member| dismissal(member, members, &staying)).collect()
     }
 
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
         self.dismissed_at.map(|at| at + RETRY)
     }
+}
 
-    fn surplus(&self, state: &State) -> impl Iterator<Item = NodeId> {
-        let shall_go = |node: &NodeId| {
-            state.nodes.get(*node).is_none_or(|node| node.spec.desired_role == NodeRole::Worker)
-        };
-        let members = self.members.iter().filter(|_| state.cluster().is_some());
-        members.flatten().map(|member| member.node_id).filter(shall_go)
+/// True if this member is no manager any more, as far as users are concerned.
+fn shall_go(state: &State, member: NodeId) -> bool {
+    state.nodes.get(member).is_none_or(|node| node.spec.desired_role == NodeRole::Worker)
+}
+
+/// What is to be done so that a member leaves the group; nothing if it cannot be now.
+fn dismissal(member: &Member, members: &[Member], staying: &[&Member]) -> Option<Output> {
+    if member.status.leader {
+        let successor = staying.iter().find(|member| is_reachable(member));
+        return successor.map(|member| Output::HandOver(member.node_id));
     }
+    let others = members.iter().filter(|other| other.node_id != member.node_id);
+    can_spare(others.map(is_reachable)).then_some(Output::Dismiss(member.node_id))
+}
+
+fn is_reachable(member: &Member) -> bool {
+    member.status.reachability == Reachability::Reachable
+}
+
+/// Whether a group can do without one of its members; of each of the others is said whether it can be reached.
+pub fn can_spare(others: impl IntoIterator<Item = bool>) -> bool {
+    let count = |(all, there), is_there| (all + 1, there + usize::from(is_there));
+    let (all, there) = others.into_iter().fold((0, 0), count);
+    there > all / 2
 }
 
 fn touched(draft: &Draft) -> Vec<Arc<Node>> {

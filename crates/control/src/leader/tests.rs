@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::node::{ManagerStatus, NodeRole};
+use model::node::{ManagerStatus, NodeRole, Reachability};
 use model::{
-    Chance, Duration, Machine, NodeId, Runtime, SecretSpec, ServiceMode, ServiceSpec, SessionId, TaskId,
-    TaskState, TaskStatus, Timestamp,
+    Chance, Duration, Machine, NodeId, NodeSpec, Runtime, SecretSpec, ServiceMode, ServiceSpec, SessionId,
+    TaskId, TaskState, TaskStatus, Timestamp,
 };
 use store::{Change, State};
 
@@ -52,6 +52,7 @@ impl Stage {
                 Output::Answer(Ticket(ticket), Ok(_)) => self.said.push(format!("{ticket}: yes")),
                 Output::Answer(Ticket(ticket), Err(no)) => self.said.push(format!("{ticket}: {no}")),
                 Output::Dismiss(node) => self.said.push(format!("dismiss {node}")),
+                Output::HandOver(node) => self.said.push(format!("hand over to {node}")),
                 Output::Study(_) => self.said.push("study".to_owned()),
                 Output::Sign(node, request) => self.said.push(format!("sign {node} {:?}", request.role)),
             }
@@ -278,41 +279,73 @@ fn a_signer_that_does_not_answer_is_asked_again() {
     assert_eq!(stage.book.nodes.get(node).unwrap().certificate.certificate, b"chain");
 }
 
+/// Three managers, of whom node 1 leads.
+fn managers() -> Stage {
+    let mut stage = Stage::new();
+    (1..=3).for_each(|number| wish_role(&mut stage, number, NodeRole::Manager));
+    group(&mut stage, &[1, 2, 3], &[]);
+    stage.said.clear();
+    stage
+}
+
+fn wish_role(stage: &mut Stage, number: u64, desired_role: NodeRole) {
+    let node = stage.book.nodes.get(node_id(number)).unwrap().clone();
+    let spec = NodeSpec { desired_role, ..node.spec.clone() };
+    stage.ask(1, Request::UpdateNode { id: node.id, version: node.meta.version, spec });
+    stage.settle();
+}
+
+/// These are in the group, and some of them cannot be reached.
+fn group(stage: &mut Stage, members: &[u64], lost: &[u64]) {
+    let member = |number: &u64| {
+        let reachability =
+            if lost.contains(number) { Reachability::Unreachable } else { Reachability::Reachable };
+        let (leader, addr) = (*number == 1, "10.0.0.1:2377".to_owned());
+        let status = ManagerStatus { reachability, leader, addr, raft_id: *number };
+        Member { node_id: node_id(*number), status }
+    };
+    stage.hear(Input::Members(members.iter().map(member).collect()));
+    stage.settle();
+}
+
 #[test]
 fn a_demoted_manager_is_dismissed_and_is_a_worker_when_it_has_gone() {
-    let mut stage = Stage::new();
-    let promote = |stage: &mut Stage, desired_role| {
-        let node = stage.book.nodes.get(node_id(2)).unwrap().clone();
-        let mut spec = node.spec.clone();
-        spec.desired_role = desired_role;
-        stage.ask(1, Request::UpdateNode { id: node.id, version: node.meta.version, spec });
-        stage.settle();
-    };
+    let mut stage = managers();
     let role = |stage: &Stage| stage.book.nodes.get(node_id(2)).unwrap().role;
-    let member = |number| Member { node_id: node_id(number), status: reachable() };
-    for number in [1, 3] {
-        let node = stage.book.nodes.get(node_id(number)).unwrap().clone();
-        let mut spec = node.spec.clone();
-        spec.desired_role = NodeRole::Manager;
-        stage.ask(9, Request::UpdateNode { id: node.id, version: node.meta.version, spec });
-        stage.settle();
-    }
-    promote(&mut stage, NodeRole::Manager);
     assert_eq!(role(&stage), NodeRole::Manager);
-    stage.hear(Input::Members(vec![member(1), member(2), member(3)]));
-    stage.settle();
-    stage.said.clear();
-    promote(&mut stage, NodeRole::Worker);
+    wish_role(&mut stage, 2, NodeRole::Worker);
     assert_eq!(stage.said, ["1: yes".to_owned(), format!("dismiss {}", node_id(2))]);
     assert_eq!(role(&stage), NodeRole::Manager, "it still is a member");
-    stage.hear(Input::Members(vec![member(1), member(3)]));
-    stage.settle();
+    group(&mut stage, &[1, 3], &[]);
     assert_eq!(role(&stage), NodeRole::Worker);
 }
 
-fn reachable() -> ManagerStatus {
-    let reachability = model::node::Reachability::Reachable;
-    ManagerStatus { reachability, addr: "10.0.0.1:2377".to_owned(), ..ManagerStatus::default() }
+/// What is wished when it is time to wish again.
+fn wished_again(stage: &mut Stage) -> Vec<String> {
+    stage.said.clear();
+    stage.now = stage.now + Duration::from_secs(5);
+    stage.hear(Input::Wake);
+    std::mem::take(&mut stage.said)
+}
+
+#[test]
+fn nobody_is_dismissed_who_is_needed() {
+    let mut stage = managers();
+    wish_role(&mut stage, 2, NodeRole::Worker);
+    group(&mut stage, &[1, 2, 3], &[3]);
+    assert!(wished_again(&mut stage).is_empty(), "one of two would be left");
+    group(&mut stage, &[1, 2, 3], &[2]);
+    assert_eq!(wished_again(&mut stage), [format!("dismiss {}", node_id(2))]);
+}
+
+#[test]
+fn a_leader_that_shall_go_hands_over_to_one_that_shall_stay() {
+    let mut stage = managers();
+    [1, 2].into_iter().for_each(|number| wish_role(&mut stage, number, NodeRole::Worker));
+    let hand_over = format!("hand over to {}", node_id(3));
+    assert_eq!(wished_again(&mut stage), [hand_over, format!("dismiss {}", node_id(2))]);
+    group(&mut stage, &[1, 2, 3], &[3]);
+    assert!(wished_again(&mut stage).is_empty(), "nobody who shall stay can be reached");
 }
 
 #[test]

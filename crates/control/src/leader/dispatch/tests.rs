@@ -110,7 +110,11 @@ fn word(wish: &Output) -> String {
             let kind = if all.complete { "all" } else { "diff" };
             format!("{kind}#{}>{}[{}]", all.applies_to, all.results_in, changes.join(" "))
         }
-        Output::Propose(_) | Output::Sign(..) | Output::Study(_) | Output::Dismiss(_) => {
+        Output::Propose(_)
+        | Output::Sign(..)
+        | Output::Study(_)
+        | Output::Dismiss(_)
+        | Output::HandOver(_) => {
             unreachable!("not the dispatcher's")
         }
     }

@@ -9,6 +9,7 @@ use store::{Draft, State};
 
 use super::{check_version, not_now};
 use crate::leader::request::Answer;
+use crate::leader::roles::can_spare;
 
 /// Common names stay refused for so long after their certificates ended.
 const BLACKLIST_EXTRA: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -40,10 +41,8 @@ fn check_demotion(state: &State, node: &Node) -> Result<(), Refusal> {
         return Ok(()); // Nobody is lost who was not in the group, as one is whom a group begun anew has left behind.
     }
     let others = state.nodes.iter().filter(|other| other.id != node.id);
-    let members: Vec<Reachability> =
-        others.filter_map(|other| other.manager_status.as_ref()).map(|status| status.reachability).collect();
-    let reachable = members.iter().filter(|reach| **reach == Reachability::Reachable).count();
-    if reachable < members.len() / 2 + 1 {
+    let members = others.filter_map(|other| other.manager_status.as_ref());
+    if !can_spare(members.map(|status| status.reachability == Reachability::Reachable)) {
         let message = "can't remove member from the raft: this would result in a loss of quorum";
         return Err(not_now(message));
     }
