@@ -66,6 +66,11 @@ impl Draft {
         self.places.len() >= ENTRY_CHANGES_MAX || self.weight >= DRAFT_BYTES_MAX
     }
 
+    /// True if what merely notes how things are should leave the rest to those who decide what follows from it.
+    pub fn is_half_full(&self) -> bool {
+        self.places.len() >= ENTRY_CHANGES_MAX / 2 || self.weight >= DRAFT_BYTES_MAX / 2
+    }
+
     /// True if this object may be drafted: because there is room, or because it is drafted already.
     pub fn takes<T: Stored>(&self, object: &Arc<T>) -> bool {
         if !self.is_full() {

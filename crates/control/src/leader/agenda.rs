@@ -5,10 +5,15 @@
 
 use std::collections::BTreeSet;
 
+use model::limits::ENTRY_CHANGES_MAX;
 use model::{NodeId, ServiceId, Task, TaskId, Timestamp};
 use store::{Change, Object, State};
 
 use super::orchestrate::place::{Place, is_wanted};
+
+/// So many tasks are looked at in one go: as many as one entry could change. What has no room in a draft is looked at
+/// again in the next one, and that must not be everything.
+const TASKS_AT_ONCE: usize = ENTRY_CHANGES_MAX;
 
 /// What wants another look.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,8 +22,10 @@ pub(super) struct Agenda {
     pub(super) services: BTreeSet<ServiceId>,
     /// Nodes that were touched.
     pub(super) nodes: BTreeSet<NodeId>,
-    /// Tasks that were touched.
+    /// Tasks that were touched, and are looked at now.
     pub(super) tasks: BTreeSet<TaskId>,
+    /// Tasks whose turn has not come.
+    waiting: BTreeSet<TaskId>,
     reminders: BTreeSet<(Timestamp, Reminder)>,
 }
 
@@ -43,8 +50,20 @@ impl Agenda {
         agenda
     }
 
-    /// Keeps up with one change.
+    /// Keeps up with one change, to be looked at when its turn comes.
     pub(super) fn note(&mut self, change: &Change) {
+        let task = self.touch(change);
+        self.waiting.extend(task);
+    }
+
+    /// Keeps up with one change, to be looked at now.
+    pub(super) fn note_now(&mut self, change: &Change) {
+        let task = self.touch(change);
+        self.tasks.extend(task);
+    }
+
+    /// Notes what a change touches, but for the task that it touches.
+    fn touch(&mut self, change: &Change) -> Option<TaskId> {
         match change.object() {
             Object::Service(service) => {
                 self.services.insert(service.id);
@@ -55,11 +74,10 @@ impl Agenda {
             Object::Task(task) if matches!(change, Change::Remove(_)) => {
                 self.services.extend(task.service_id.filter(|_| is_wanted(task)));
             }
-            Object::Task(task) => {
-                self.tasks.insert(task.id);
-            }
+            Object::Task(task) => return Some(task.id),
             _ => {}
         }
+        None
     }
 
     /// Wants a look when the time has come.
@@ -69,7 +87,7 @@ impl Agenda {
 
     /// True if there is something to look at now.
     pub(super) fn wants_round(&self, now: Timestamp) -> bool {
-        let quiet = self.services.is_empty() && self.nodes.is_empty() && self.tasks.is_empty();
+        let quiet = self.services.is_empty() && self.nodes.is_empty() && !self.has_waiting();
         !quiet || self.wake_at().is_some_and(|at| at <= now)
     }
 
@@ -84,12 +102,30 @@ impl Agenda {
             self.reminders.pop_first();
             match reminder {
                 Reminder::Service(service) => self.services.insert(service),
-                Reminder::Task(task) => self.tasks.insert(task),
+                Reminder::Task(task) => self.waiting.insert(task),
             };
         }
     }
 
-    /// Forgets what was looked at; reminders stay.
+    /// Calls the next tasks.
+    pub(super) fn call_tasks(&mut self) {
+        while self.tasks.len() < TASKS_AT_ONCE {
+            let Some(task) = self.waiting.pop_first() else { return };
+            self.tasks.insert(task);
+        }
+    }
+
+    /// True if tasks wait for their turn.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Puts back what could not be looked at.
+    pub(super) fn put_back(&mut self) {
+        self.waiting.append(&mut self.tasks);
+    }
+
+    /// Forgets what was looked at; what waits stays, and so do reminders.
     pub(super) fn clear(&mut self) {
         self.services.clear();
         self.nodes.clear();

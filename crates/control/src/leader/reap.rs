@@ -36,8 +36,9 @@ pub(super) fn run(draft: &mut Draft, agenda: &Agenda) {
 fn candidates(draft: &Draft, agenda: &Agenda) -> Vec<Arc<Task>> {
     let touched = agenda.tasks.iter().filter_map(|id| draft.tasks.get(*id));
     let on_nodes = agenda.nodes.iter().flat_map(|id| draft.tasks_on(*id));
-    let of_services = agenda.services.iter().flat_map(|id| draft.tasks_of(*id));
-    let ids: BTreeSet<_> = touched.chain(on_nodes).chain(of_services).map(|task| task.id).collect();
+    let gone = agenda.services.iter().filter(|id| draft.services.get(**id).is_none());
+    let of_gone = gone.flat_map(|id| draft.tasks_of(*id));
+    let ids: BTreeSet<_> = touched.chain(on_nodes).chain(of_gone).map(|task| task.id).collect();
     ids.into_iter().filter_map(|id| draft.tasks.get(id)).cloned().collect()
 }
 

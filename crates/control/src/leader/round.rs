@@ -59,9 +59,24 @@ impl Deciders {
         }
     }
 
-    /// Lets everyone decide, once. What an overfull draft had no room for stays on the agenda.
+    /// Lets everyone decide about all that is on the agenda. What an overfull draft had no room for stays there.
     pub(super) fn round(&mut self, draft: &mut Draft, cx: &mut Cx<'_>) {
         self.agenda.call_due(cx.now);
+        loop {
+            self.agenda.call_tasks();
+            self.decide(draft, cx);
+            if draft.is_full() {
+                return self.agenda.put_back();
+            }
+            self.agenda.clear();
+            if !self.agenda.has_waiting() {
+                return;
+            }
+        }
+    }
+
+    /// Lets everyone decide, once.
+    fn decide(&mut self, draft: &mut Draft, cx: &mut Cx<'_>) {
         self.look(draft);
         orchestrate::run(draft, &self.agenda, cx); //    how many, and in which places
         restart::run(draft, &mut self.agenda, cx); //    what ended: again?
@@ -72,15 +87,12 @@ impl Deciders {
         allocate::attach(draft, &mut self.pools); //     addresses of those nodes
         self.look(draft);
         reap::run(draft, &self.agenda); //               what may be forgotten
-        if !draft.is_full() {
-            self.agenda.clear();
-        }
     }
 
     /// Puts on the agenda what was drafted so far.
     fn look(&mut self, draft: &Draft) {
         for change in draft.changes() {
-            self.agenda.note(change);
+            self.agenda.note_now(change);
         }
     }
 }

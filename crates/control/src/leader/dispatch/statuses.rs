@@ -58,9 +58,9 @@ impl Statuses {
         !self.asking.is_empty()
     }
 
-    /// Writes down what was said, as much as fits into one entry.
+    /// Writes down what was said, as much as fits into half an entry.
     pub(super) fn draft(&mut self, draft: &mut Draft, me: Option<NodeId>) {
-        while !draft.is_full() {
+        while !draft.is_half_full() {
             let Some((id, status)) = self.waiting.pop_first() else { break };
             draft_status(draft, id, status, me);
         }

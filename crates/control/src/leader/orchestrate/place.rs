@@ -24,7 +24,11 @@ pub(crate) enum Place {
 impl Place {
     /// The task's place; none if it belongs to no service that exists.
     pub(crate) fn of(state: &State, task: &Task) -> Option<Self> {
-        let service = state.services.get(task.service_id?)?;
+        Self::in_service(state.services.get(task.service_id?)?, task)
+    }
+
+    /// The place of a task of this service.
+    fn in_service(service: &Service, task: &Task) -> Option<Self> {
         if is_per_node(&service.spec.mode) {
             task.node_id.map(|node| Self::On(service.id, node))
         } else {
@@ -113,7 +117,7 @@ pub(crate) fn goal(mode: &ServiceMode) -> TaskState {
 pub(crate) fn all_places(state: &State, service: &Service) -> BTreeMap<Place, Vec<Arc<Task>>> {
     let mut places: BTreeMap<Place, Vec<Arc<Task>>> = BTreeMap::new();
     for task in state.tasks_of(service.id) {
-        if let Some(place) = Place::of(state, task) {
+        if let Some(place) = Place::in_service(service, task) {
             places.entry(place).or_default().push(Arc::clone(task));
         }
     }
