@@ -5,15 +5,16 @@
 
 use model::node::NodeRole;
 use model::{Chance, Duration, SessionId};
-use raft::{Body, Position, ReplicaId, SnapshotOutcome, Stored};
+use raft::{Body, Lead, Position, ReplicaId, SnapshotOutcome, Stored};
 
 use crate::checks;
 use crate::desk::Posted;
-use crate::disk::{Disk, Write};
+use crate::disk::{Disk, Remains, Write};
 use crate::mail::{Asker, Mail, Question, Reply, Route, not_now};
 use crate::manager::{Effect, Manager, Told};
 use crate::node::Heard;
 use crate::swarm::{Event, Machine, NodeNumber, Swarm};
+use crate::tally::Blow;
 
 /// After so long it shows that a conversation is broken, if nobody says so.
 const KEEPALIVE: Duration = Duration::from_secs(5);
@@ -86,7 +87,10 @@ impl Swarm {
         let now = self.now();
         match self.network.word(now, (from, to), &mut self.chance) {
             Some(at) => self.agenda.put(at, Event::Arrives(to, Box::new(mail))),
-            None => self.broke_off(mail),
+            None => {
+                self.truth.tally.count(Blow::WordCutOff);
+                self.broke_off(mail);
+            }
         }
     }
 
@@ -156,8 +160,17 @@ impl Swarm {
             (true, true, true) => Fate::Lost,
             (true, true, false) => Fate::Arrives,
         };
+        match (fate, arrivals.len()) {
+            (Fate::Lost, _) => self.truth.tally.count(Blow::LetterLost),
+            (Fate::Swallowed, _) => self.truth.tally.count(Blow::LetterCutOff),
+            (Fate::Arrives, 2) => self.truth.tally.count(Blow::LetterRepeated),
+            (Fate::Arrives | Fate::Refused, _) => {}
+        }
         self.note_fate((from, to), &message, fate);
         for at in arrivals {
+            if self.network.overtakes((from, to), at) {
+                self.truth.tally.count(Blow::LetterOvertakes);
+            }
             self.agenda.put(at, Event::Arrives(to, Box::new(Mail::Raft(message.clone()))));
         }
     }
@@ -206,7 +219,8 @@ impl Swarm {
         let life = machine.manager_life;
         if let Some(disk) = &mut machine.disk {
             disk.begin(write);
-            self.agenda.put_after(takes, Event::Writes(number, life));
+            let event = if std::mem::take(&mut disk.trips) { Event::Trips } else { Event::Writes };
+            self.agenda.put_after(takes, event(number, life));
         }
     }
 
@@ -233,11 +247,15 @@ impl Swarm {
         self.tell_manager(number, Told::Written(write));
     }
 
-    /// A disk has no room, or has some again.
+    /// A disk has no room, or has some again and will do its next writes.
     pub fn fill_disk(&mut self, number: NodeNumber, is_full: bool) {
         let life = self.machine(number).manager_life;
-        let Some(disk) = &mut self.machine_mut(number).disk else { return };
+        let Some(disk) = &mut self.machines[number.0 as usize].disk else { return };
+        if is_full && !disk.is_full {
+            self.truth.tally.count(Blow::DiskFull);
+        }
         disk.is_full = is_full;
+        disk.trips &= is_full;
         let waiting = if is_full { 0 } else { disk.waiting() };
         for _ in 0..waiting {
             self.agenda.put_after(Duration::ZERO, Event::Writes(number, life));
@@ -250,6 +268,7 @@ impl Swarm {
         let name = self.truth.name(number).to_owned();
         if self.truth.committed() > 0 {
             self.truth.tell(format!("{name} joins the managers"));
+            self.truth.tally.count(Blow::ManagerJoins);
         }
         self.machine_mut(number).disk = Some(disk);
     }
@@ -276,8 +295,15 @@ impl Swarm {
         machine.lost.clear();
         machine.node.is_manager = false;
         let Some(mut manager) = machine.manager.take() else { return };
+        if matches!(manager.lead, Lead::Established { .. }) {
+            self.truth.tally.count(Blow::LeaderFalls);
+        }
         if let Some(disk) = &mut machine.disk {
-            disk.crash(&mut self.chance);
+            match disk.crash(&mut self.chance) {
+                Some(Remains::Part) => self.truth.tally.count(Blow::TornWrite),
+                Some(Remains::Nothing) => self.truth.tally.count(Blow::LostWrite),
+                Some(Remains::Everything) | None => {}
+            }
         }
         for posted in manager.end() {
             self.post(number, posted);
@@ -303,6 +329,7 @@ impl Swarm {
     fn wipe(&mut self, number: NodeNumber) {
         let name = self.truth.name(number).to_owned();
         self.truth.tell(format!("{name} leaves the managers"));
+        self.truth.tally.count(Blow::ManagerLeaves);
         self.crash_manager(number);
         self.machine_mut(number).disk = None;
         self.appoint(number, self.machine(number).role);

@@ -25,9 +25,4 @@ impl Clock {
     pub fn leap(&mut self, by: Duration) {
         self.ahead += by;
     }
-
-    /// It is set right.
-    pub fn correct(&mut self) {
-        self.ahead = Duration::ZERO;
-    }
 }

@@ -62,10 +62,19 @@ fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
         "hand" => node(swarm).zip(swarm.leader()).map(|(to, leader)| swarm.hand_over(leader, to)),
         "fill" => node(swarm).map(|node| swarm.fill_disk(node, true)),
         "empty" => node(swarm).map(|node| swarm.fill_disk(node, false)),
+        "trip" => {
+            node(swarm).and_then(|node| swarm.machine_mut(node).disk.as_mut()).map(|disk| disk.trips = true)
+        }
         "leap" => node(swarm)
             .zip(rest.get(1).and_then(|word| duration(word)))
             .map(|(node, by)| swarm.leap(node, by)),
-        "cut-way" => node(swarm).zip(other(swarm)).map(|(from, to)| swarm.network.cut_way(from, to)),
+        "correct" => node(swarm).map(|node| swarm.correct(node)),
+        "cut-way" => node(swarm).zip(other(swarm)).map(|(from, to)| swarm.cut_way(from, to)),
+        "split" => {
+            let one: Option<Vec<NodeNumber>> = rest.iter().map(|name| swarm.number(name)).collect();
+            swarm.split(&one?);
+            Some(())
+        }
         "crash" => node(swarm).map(|node| swarm.crash_machine(node)),
         "stop" => node(swarm).map(|node| swarm.crash_daemon(node)),
         "start" => node(swarm).map(|node| {
@@ -73,7 +82,11 @@ fn disturb(swarm: &mut Swarm, verb: &str, rest: &[&str]) -> Option<()> {
                 swarm.boot(node);
             }
         }),
-        "cut" => node(swarm).map(|node| swarm.network.cut(node)),
+        "cut" => node(swarm).map(|node| swarm.cut_off(node)),
+        "heal" if rest.is_empty() => {
+            swarm.numbers().for_each(|number| swarm.network.heal(number));
+            Some(())
+        }
         "heal" => node(swarm).map(|node| swarm.network.heal(node)),
         "kill" => {
             let (node, task) = running(swarm, rest.first()?)?;

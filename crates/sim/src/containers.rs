@@ -111,6 +111,19 @@ impl Containers {
         }
     }
 
+    /// The clock of the machine is set back from this time by so much: no container lives longer for it, and none
+    /// that has ended runs again.
+    pub fn clock_goes_back(&mut self, now: Timestamp, by: Duration) {
+        let running = self.all.values_mut().filter(|container| container.state == ContainerState::Running);
+        for container in running {
+            match container.ends {
+                Some((at, code)) if at <= now => container.state = ContainerState::Ended(code),
+                Some((at, code)) => container.ends = Some((at - by, code)),
+                None => {}
+            }
+        }
+    }
+
     /// The tasks whose containers run now.
     pub fn running(&self, now: Timestamp) -> impl Iterator<Item = TaskId> {
         let runs = move |container: &Container| {

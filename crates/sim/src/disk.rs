@@ -14,6 +14,8 @@ pub struct Disk {
     pub replica: ReplicaId,
     /// Whether there is no room.
     pub is_full: bool,
+    /// Whether the machine loses its power in the midst of the next write.
+    pub trips: bool,
     stored: Stored,
     waiting: VecDeque<Write>,
 }
@@ -27,10 +29,21 @@ pub enum Write {
     Compact(Snapshot),
 }
 
+/// What is left of a write that was under way when the machine fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing.
+    Nothing,
+    /// Some of it.
+    Part,
+    /// All of it, though nobody was told so.
+    Everything,
+}
+
 impl Disk {
     /// A disk with this on it.
     pub fn of(replica: ReplicaId, stored: Stored) -> Self {
-        Self { replica, is_full: false, stored, waiting: VecDeque::new() }
+        Self { replica, is_full: false, trips: false, stored, waiting: VecDeque::new() }
     }
 
     /// What would be found on it after a crash now, at least.
@@ -59,17 +72,21 @@ impl Disk {
     }
 
     /// Loses what was not synced. Of the first write that waits a part may be there all the same: the promises, and
-    /// some of the entries.
-    pub fn crash(&mut self, chance: &mut Chance) {
-        let first = std::mem::take(&mut self.waiting).into_iter().next();
-        match first {
-            Some(Write::Persist(mut persist)) if chance.one_in(2, 3) => {
-                let kept = chance.below(persist.entries.len() as u64 + 1) as usize;
+    /// some of the entries. Says what is left of that one, if one was under way.
+    pub fn crash(&mut self, chance: &mut Chance) -> Option<Remains> {
+        match std::mem::take(&mut self.waiting).into_iter().next()? {
+            Write::Persist(mut persist) if chance.one_in(2, 3) => {
+                let all = persist.entries.len();
+                let kept = chance.below(all as u64 + 1) as usize;
                 persist.entries.truncate(kept);
                 self.put(&Write::Persist(persist));
+                Some(if kept < all { Remains::Part } else { Remains::Everything })
             }
-            Some(write @ Write::Compact(_)) if chance.one_in(1, 2) => self.put(&write),
-            Some(Write::Persist(_) | Write::Compact(_)) | None => {}
+            write @ Write::Compact(_) if chance.one_in(1, 2) => {
+                self.put(&write);
+                Some(Remains::Everything)
+            }
+            Write::Persist(_) | Write::Compact(_) => Some(Remains::Nothing),
         }
     }
 

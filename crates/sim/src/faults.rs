@@ -11,13 +11,14 @@ use crate::swarm::{NodeNumber, Swarm};
 
 /// What the enemy does next.
 pub fn line(swarm: &Swarm, chance: &mut Chance) -> String {
-    if swarm.is_group() && chance.one_in(1, 2) { group_line(swarm, chance) } else { node_line(swarm, chance) }
+    let part = if swarm.is_group() { 4 } else { 1 };
+    if chance.one_in(part, 8) { group_line(swarm, chance) } else { node_line(swarm, chance) }
 }
 
 /// What happens to any machine.
 fn node_line(swarm: &Swarm, chance: &mut Chance) -> String {
     let name = any(swarm, chance);
-    match chance.below(13) {
+    match chance.below(14) {
         0 => format!("crash {name}"),
         1 => format!("stop {name}"),
         2..=4 => format!("start {name}"),
@@ -25,6 +26,9 @@ fn node_line(swarm: &Swarm, chance: &mut Chance) -> String {
         6..=8 => format!("heal {name}"),
         9 if chance.one_in(1, 2) => "depose".to_owned(),
         10 => format!("leap {name} {}s", chance.below(LEAP_MAX)),
+        11 => {
+            down(swarm, chance).map_or_else(|| format!("leap {name} 10s"), |down| format!("correct {down}"))
+        }
         _ => kill(swarm, chance).unwrap_or_else(|| format!("start {name}")),
     }
 }
@@ -33,7 +37,7 @@ fn node_line(swarm: &Swarm, chance: &mut Chance) -> String {
 fn group_line(swarm: &Swarm, chance: &mut Chance) -> String {
     let (name, other) = (manager(swarm, chance), manager(swarm, chance));
     let leader = swarm.leader().map_or_else(|| name.clone(), |leader| swarm.truth.name(leader).to_owned());
-    match chance.below(24) {
+    match chance.below(29) {
         0 => format!("crash {leader}"),
         1 => format!("cut {leader}"),
         2 => format!("stop {name}"),
@@ -44,13 +48,17 @@ fn group_line(swarm: &Swarm, chance: &mut Chance) -> String {
         8 => format!("fill {name}"),
         9 | 10 => format!("hand {name}"),
         11 => "depose".to_owned(),
-        12 => format!("promote {}", any(swarm, chance)),
+        12 if swarm.managers().len() < MANAGERS_MAX => format!("promote {}", any(swarm, chance)),
         13 => format!("demote {name}"),
         14 => format!("leap {leader} {}s", chance.below(LEAP_MAX)),
         15 => format!("weather {} {} {}ms", chance.below(200), chance.below(100), chance.below(300)),
         16 => "weather 0 0 0ms".to_owned(),
         17 => format!("empty {name}"),
-        18..=20 => format!("start {name}"),
+        18 => split(swarm, chance),
+        19 => "heal".to_owned(),
+        20 => format!("trip {leader}"),
+        21 | 22 => format!("trip {name}"),
+        23..=25 => format!("start {name}"),
         _ => format!("heal {name}"),
     }
 }
@@ -65,6 +73,20 @@ fn kill(swarm: &Swarm, chance: &mut Chance) -> Option<String> {
 fn any(swarm: &Swarm, chance: &mut Chance) -> String {
     let place = chance.below(swarm.machines.len() as u64) as usize;
     swarm.machines[place].node.description.hostname.clone()
+}
+
+/// A machine whose daemon does not run.
+fn down(swarm: &Swarm, chance: &mut Chance) -> Option<String> {
+    let is_down = |number: &NodeNumber| !swarm.machine(*number).node.is_up;
+    let all: Vec<NodeNumber> = swarm.numbers().filter(is_down).collect();
+    let number = all.get(chance.below(all.len() as u64) as usize)?;
+    Some(swarm.truth.name(*number).to_owned())
+}
+
+/// Any part of all machines is split from the others.
+fn split(swarm: &Swarm, chance: &mut Chance) -> String {
+    let part = swarm.numbers().filter(|_| chance.one_in(1, 2));
+    part.fold("split".to_owned(), |line, number| line + " " + swarm.truth.name(number))
 }
 
 /// One of those that have a manager, running or not.
@@ -91,9 +113,11 @@ pub fn reopening(swarm: &Swarm) -> Vec<String> {
 pub fn amends(swarm: &Swarm) -> Vec<String> {
     let names = swarm.machines.iter().map(|machine| &machine.node.description.hostname);
     let lines =
-        names.flat_map(|name| [format!("heal {name}"), format!("empty {name}"), format!("start {name}")]);
+        names.flat_map(|name| ["heal", "empty", "correct", "start"].map(|verb| format!("{verb} {name}")));
     std::iter::once("weather 0 0 0ms".to_owned()).chain(lines).collect()
 }
 
+/// No more managers are made when so many run.
+const MANAGERS_MAX: usize = 7;
 /// By so many seconds a clock is set forward at most.
 const LEAP_MAX: u64 = 4_000;

@@ -28,6 +28,7 @@ pub mod script;
 pub mod storm;
 pub mod story;
 pub mod swarm;
+pub mod tally;
 pub mod truth;
 pub mod wish;
 pub mod world;

@@ -1,12 +1,17 @@
 //! Storms, one seed after the other, until something breaks.
 
+mod costs;
+
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
 use model::Duration;
 use skep_sim::failover::{Fall, failover};
 use skep_sim::scale::Trial;
-use skep_sim::{Broken, Size, storm};
+use skep_sim::storm::Passed;
+use skep_sim::tally::Blow;
+use skep_sim::{Size, storm};
 
 /// Lets storms rage over a pretended swarm, and says what broke
 #[derive(Debug, Parser)]
@@ -33,9 +38,12 @@ struct Options {
     /// Lets leaders fall instead, one in each seed, and says how long it takes until another has taken a write
     #[arg(long)]
     failover: bool,
-    /// Lets a large swarm lose a tenth of its workers instead, and says what that costs
+    /// Lets a large swarm fill and lose a tenth of its workers instead, and says what that costs
     #[arg(long)]
     scale: bool,
+    /// How many tasks the large swarm runs
+    #[arg(long, default_value_t = 20_000)]
+    tasks: usize,
 }
 
 impl Options {
@@ -57,13 +65,11 @@ fn main() -> ExitCode {
     if options.scale {
         return said(grow(&options));
     }
-    let (mut wrecks, mut entries, mut questions) = (0_u64, 0, 0);
+    let mut wrecks = 0_u64;
+    let mut whole = Passed::default();
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
         match storm(seed, options.size(seed)) {
-            Ok(passed) => {
-                entries += passed.entries;
-                questions += passed.questions;
-            }
+            Ok(passed) => whole += passed,
             Err(wreck) => {
                 eprintln!("{}\n{wreck}", wreck.story);
                 wrecks += 1;
@@ -73,12 +79,16 @@ fn main() -> ExitCode {
             }
         }
     }
+    let Passed { entries, questions, tally } = whole;
+    for blow in Blow::ALL {
+        println!("{:>9} {}, in {} storms", tally.times(blow), blow.words(), tally.storms(blow));
+    }
     println!("{} storms, {entries} entries, {questions} questions: {wrecks} wrecks", options.seeds);
     if wrecks == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Lets leaders fall in every way, and prints how long it takes.
-fn fall(options: &Options) -> Result<(), Broken> {
+fn fall(options: &Options) -> Result<(), Box<dyn Error>> {
     let managers = options.managers.unwrap_or(3);
     for how in [Fall::Kill, Fall::Cut] {
         let seeds = options.seed..options.seed.saturating_add(options.seeds);
@@ -97,30 +107,31 @@ fn fall(options: &Options) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Lets a large swarm grow and lose nodes, and prints what each step takes.
-#[expect(clippy::disallowed_methods, reason = "it measures what a storm must not know")]
-fn grow(options: &Options) -> Result<(), Broken> {
-    let mut trial = Trial::begin(options.workers.unwrap_or(1_000), options.seed);
+/// Lets a large swarm fill and lose workers, and prints what each step takes.
+fn grow(options: &Options) -> Result<(), Box<dyn Error>> {
+    let workers = options.workers.unwrap_or(1_000);
+    println!("one manager, {workers} workers, {} tasks", options.tasks);
+    let mut trial = Trial::begin(workers, options.tasks, options.seed);
     for step in Trial::STEPS {
-        let begin = std::time::Instant::now();
-        let entries = trial.entries();
-        let virtually = (step.run)(&mut trial)?;
+        let (begin, entries) = (costs::processor_time()?, trial.entries());
+        let time = (step.run)(&mut trial)?.as_secs_f64();
+        let work = costs::processor_time()?.saturating_sub(begin).as_secs_f64();
         println!(
-            "{}: {:.1} s of the swarm's time, {:.2} s of this machine's, {} entries",
+            "{}: {time:.1} s of the swarm's time, {work:.2} s of a processor ({:.0} % of one), {} entries",
             step.name,
-            virtually.as_secs_f64(),
-            begin.elapsed().as_secs_f64(),
+            work / time * 100.0,
             trial.entries() - entries
         );
     }
+    println!("peak memory: {} MiB", costs::memory_peak()?);
     Ok(())
 }
 
-fn said(result: Result<(), Broken>) -> ExitCode {
+fn said(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(broken) => {
-            eprintln!("{broken}");
+        Err(error) => {
+            eprintln!("{error}");
             ExitCode::FAILURE
         }
     }

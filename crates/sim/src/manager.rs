@@ -180,7 +180,7 @@ impl Manager {
         while let Some(todo) = self.todo.pop_front() {
             self.follow(todo, ground);
         }
-        if self.book.index > before && self.office.is_idle() {
+        if ground.truth.is_watched() && self.book.index > before && self.office.is_idle() {
             self.check_quiet(ground);
         }
     }

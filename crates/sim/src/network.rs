@@ -18,8 +18,10 @@ pub struct Network {
     away: BTreeSet<NodeNumber>,
     /// Ways that are cut, from and to.
     cut: BTreeSet<Way>,
-    /// When the last thing arrives on each way, so that nothing overtakes in a conversation.
+    /// When the last word arrives on each way, so that nothing overtakes in a conversation.
     latest: BTreeMap<Way, Timestamp>,
+    /// When the last letter arrives on each way.
+    latest_letter: BTreeMap<Way, Timestamp>,
 }
 
 /// From and to.
@@ -65,6 +67,14 @@ impl Network {
         (0..copies).map(|_| now + LATENCY_MIN + spread(longest, chance)).collect()
     }
 
+    /// Notes when a letter arrives; true if it overtakes one that was sent earlier.
+    pub fn overtakes(&mut self, way: Way, at: Timestamp) -> bool {
+        let latest = self.latest_letter.entry(way).or_default();
+        let overtakes = at < *latest;
+        *latest = at.max(*latest);
+        overtakes
+    }
+
     /// True if something comes through.
     pub fn is_open(&self, from: NodeNumber, to: NodeNumber) -> bool {
         let is_away = |node| self.away.contains(node);
@@ -84,6 +94,12 @@ impl Network {
     /// Nothing comes through this way any more; the way back stays.
     pub fn cut_way(&mut self, from: NodeNumber, to: NodeNumber) {
         self.cut.insert((from, to));
+    }
+
+    /// Nothing comes through between machines of one side and of the other any more.
+    pub fn split(&mut self, one: &[NodeNumber], other: &[NodeNumber]) {
+        let pairs = one.iter().flat_map(|near| other.iter().map(|far| (*near, *far)));
+        self.cut.extend(pairs.flat_map(|(near, far)| [(near, far), (far, near)]));
     }
 
     /// All ways of this machine are open again.

@@ -2,6 +2,7 @@
 //!
 //! In: a seed and a size. Out: what it saw, or what broke, with the line that repeats it and the end of the story.
 
+use std::ops::AddAssign;
 use std::panic::{self, AssertUnwindSafe};
 
 use model::{Chance, Duration};
@@ -9,6 +10,7 @@ use model::{Chance, Duration};
 use crate::command::{self, CommandError};
 use crate::linear;
 use crate::swarm::{MakeReplica, Plan, Swarm};
+use crate::tally::Tally;
 use crate::{client, faults};
 
 /// How large a storm is.
@@ -23,15 +25,23 @@ pub struct Size {
 }
 
 impl Size {
-    /// The size of an ordinary storm with this seed: one manager with many workers, or up to seven with a few.
+    /// The size of an ordinary storm with this seed: one manager with many workers, or up to seven with a few; now and
+    /// then a large one.
     pub fn of(seed: u64) -> Self {
         let time = Duration::from_secs(30 + seed % 31);
+        if seed % LARGE_EVERY == 1 {
+            let large = seed / LARGE_EVERY;
+            return Self { managers: 1 + (large % 7) as u32, workers: 100 - (large % 50) as u32, time };
+        }
         match seed % 4 {
             0 => Self { managers: 1, workers: 2 + (seed / 4 % 49) as u32, time },
             _ => Self { managers: 2 + (seed / 4 % 6) as u32, workers: (seed / 24 % 7) as u32, time },
         }
     }
 }
+
+/// One of so many storms is large.
+const LARGE_EVERY: u64 = 50;
 
 /// What broke in a storm.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -48,17 +58,30 @@ pub struct Wreck {
 }
 
 /// What a storm that broke nothing went through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
     /// Entries that were committed.
     pub entries: u64,
     /// Questions of clerks.
     pub questions: usize,
+    /// What befell the swarm.
+    pub tally: Tally,
+}
+
+impl AddAssign for Passed {
+    fn add_assign(&mut self, other: Self) {
+        let Self { entries, questions, tally } = other;
+        self.entries += entries;
+        self.questions += questions;
+        self.tally += tally;
+    }
 }
 
 /// So long everything is quiet before the swarm must be what the specs say: longer than any delay, any grace and
-/// any wait for an old task.
+/// any wait for an old task,
 const CALM: Duration = Duration::from_secs(240);
+/// and so much longer for each machine, since an update may renew them one after the other.
+const CALM_EACH: Duration = Duration::from_secs(20);
 /// In calm one looks this often whether all is as wished.
 const LOOK: Duration = Duration::from_secs(10);
 /// So often nodes are opened again that users took away, for a leader may yet be lost.
@@ -95,7 +118,11 @@ pub fn storm_of(seed: u64, size: Size, replica: MakeReplica) -> Result<Passed, B
         size.time.as_secs()
     );
     match ended {
-        Ok(()) => Ok(Passed { entries: swarm.truth.committed(), questions: swarm.clerks.questions() }),
+        Ok(()) => Ok(Passed {
+            entries: swarm.truth.committed(),
+            questions: swarm.clerks.questions(),
+            tally: swarm.truth.tally,
+        }),
         Err(what) => Err(Box::new(Wreck { seed, what, story: swarm.truth.story.whole(), again })),
     }
 }
@@ -130,7 +157,7 @@ fn rest(swarm: &mut Swarm) -> Result<(), String> {
         }
     }
     swarm.introduce();
-    let end = swarm.now() + CALM;
+    let end = swarm.now() + CALM + CALM_EACH * swarm.machines.len() as u32;
     let mut was_calm = false;
     loop {
         swarm.run(LOOK).map_err(|broken| broken.to_string())?;

@@ -21,6 +21,7 @@ use crate::mail::{Asker, Mail, Question, Reply, Route, not_now};
 use crate::manager::{Ground, Manager, Orderer, Told};
 use crate::network::Network;
 use crate::node::{Awaited, Effect, Heard, SimNode};
+use crate::tally::Blow;
 use crate::truth::Truth;
 use crate::world::Agenda;
 
@@ -114,6 +115,8 @@ pub(crate) enum Event {
     Wakes(NodeNumber, u64),
     /// The first write ends that waits for a disk, in this life.
     Writes(NodeNumber, u64),
+    /// A machine loses its power in the midst of a write, in this life.
+    Trips(NodeNumber, u64),
     /// A machine wants to be in the group of managers.
     Joins(NodeNumber),
     /// A clerk's time has come.
@@ -368,6 +371,9 @@ impl Swarm {
 
     /// Ends the daemon of a machine; its containers go on.
     pub fn crash_daemon(&mut self, number: NodeNumber) {
+        if self.machine(number).node.is_up {
+            self.truth.tally.count(Blow::DaemonEnds);
+        }
         self.crash_manager(number);
         let farewell = self.machine(number).node.farewell();
         self.machine_mut(number).node.crash();
@@ -376,6 +382,9 @@ impl Swarm {
 
     /// Takes the power from a machine.
     pub fn crash_machine(&mut self, number: NodeNumber) {
+        if self.machine(number).node.is_up {
+            self.truth.tally.count(Blow::PowerLost);
+        }
         self.crash_manager(number);
         let node = &mut self.machine_mut(number).node;
         node.crash();
@@ -384,6 +393,7 @@ impl Swarm {
 
     /// Ends a container badly.
     pub fn crash_container(&mut self, number: NodeNumber, task: TaskId) {
+        self.truth.tally.count(Blow::ContainerKilled);
         let now = self.shown(number);
         let effects = self.machine_mut(number).node.crash_container(now, task);
         self.perform(number, effects);
@@ -391,17 +401,53 @@ impl Swarm {
 
     /// Lets a manager that leads hand over to another.
     pub fn hand_over(&mut self, leader: NodeNumber, to: NodeNumber) {
+        self.truth.tally.count(Blow::HandOver);
         self.tell_manager(leader, Told::HandOver(to));
     }
 
     /// Sets the clock of a machine forward.
     pub fn leap(&mut self, number: NodeNumber, by: Duration) {
+        self.truth.tally.count(Blow::ClockForward);
         self.machine_mut(number).clock.leap(by);
         let machine = self.machine(number);
         let (life, manager_life) = (machine.node.life, machine.manager_life);
         self.agenda.put_after(Duration::ZERO, Event::Awaited(number, life, Box::new(Awaited::Wake)));
         self.machine_mut(number).wake = Some(self.now());
         self.agenda.put_after(Duration::ZERO, Event::Wakes(number, manager_life));
+    }
+
+    /// Sets the clock of a machine right, unless its daemon runs: then it never goes back.
+    pub fn correct(&mut self, number: NodeNumber) {
+        let (right, shown) = (self.now(), self.shown(number));
+        let machine = self.machine_mut(number);
+        if !machine.node.is_up && shown > right {
+            machine.clock = Clock::default();
+            machine.node.containers.clock_goes_back(shown, shown.since(right));
+            self.truth.tally.count(Blow::ClockBack);
+        }
+    }
+
+    /// Nothing comes through to or from this machine any more.
+    pub fn cut_off(&mut self, number: NodeNumber) {
+        if !self.network.is_away(number) {
+            self.network.cut(number);
+            self.truth.tally.count(Blow::MachineCutOff);
+        }
+    }
+
+    /// Nothing comes through this way any more; the way back stays.
+    pub fn cut_way(&mut self, from: NodeNumber, to: NodeNumber) {
+        if from != to && self.network.is_open(from, to) {
+            self.network.cut_way(from, to);
+            self.truth.tally.count(Blow::OneWayCut);
+        }
+    }
+
+    /// Nothing comes through between these machines and the others any more.
+    pub fn split(&mut self, one: &[NodeNumber]) {
+        let other: Vec<NodeNumber> = self.numbers().filter(|number| !one.contains(number)).collect();
+        self.network.split(one, &other);
+        self.truth.tally.count(Blow::Split);
     }
 
     /// What the clock of a machine shows.
@@ -444,6 +490,11 @@ impl Swarm {
             Event::Writes(number, life) => {
                 if self.machine(number).manager_life == life {
                     self.write(number);
+                }
+            }
+            Event::Trips(number, life) => {
+                if self.machine(number).manager_life == life {
+                    self.crash_machine(number);
                 }
             }
             Event::Joins(number) => self.join(number),

@@ -13,6 +13,7 @@ use crate::checks;
 use crate::mail::Reply;
 use crate::story::Story;
 use crate::swarm::{Broken, NodeNumber};
+use crate::tally::{Blow, Tally};
 
 /// What one manager has just applied.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,8 @@ pub struct Truth {
     pub broken: Option<Broken>,
     /// What time it is.
     pub now: Timestamp,
+    /// What befell the swarm.
+    pub tally: Tally,
     /// The name of each machine.
     names: Vec<String>,
     is_watched: bool,
@@ -75,6 +78,11 @@ impl Truth {
     /// Nothing has happened yet to these machines.
     pub fn of(now: Timestamp, names: Vec<String>, is_watched: bool) -> Self {
         Self { now, names, is_watched, ..Self::default() }
+    }
+
+    /// Whether every promise is looked at.
+    pub fn is_watched(&self) -> bool {
+        self.is_watched
     }
 
     /// A promise is broken; only the first is kept.
@@ -104,7 +112,7 @@ impl Truth {
         let checked = checks::order(&self.entries, entry);
         self.see("committed prefixes agree", by, checked);
         if entry.index == self.committed() + 1 {
-            self.stands(entry, changes);
+            self.stands(entry, changes, book);
             self.fresh.push(Fresh { entry: entry.clone(), groups: groups.map(ConfState::clone) });
         }
         if let Some(truth) = self.books.get(&entry.index) {
@@ -119,6 +127,7 @@ impl Truth {
     /// A manager has put a snapshot in the place of its book.
     pub fn restored(&mut self, by: NodeNumber, book: &State) {
         self.tell(format!("{} takes a snapshot of {}", self.name(by), book.index));
+        self.tally.count(Blow::SnapshotTaken);
         let checked = match self.books.get(&book.index) {
             Some(truth) => checks::books(truth, book),
             None if !self.is_watched => Ok(()),
@@ -137,6 +146,7 @@ impl Truth {
     pub fn elected(&mut self, by: NodeNumber, replica: ReplicaId, term: Term) {
         let first = *self.reigns.entry(term).or_insert_with(|| {
             self.elected.push(by);
+            self.tally.count(Blow::Election);
             replica
         });
         if first != replica {
@@ -167,18 +177,22 @@ impl Truth {
         self.names.get(number.0 as usize).map_or("?", String::as_str)
     }
 
-    fn stands(&mut self, entry: &Entry, changes: &[Change]) {
+    /// An entry is applied for the first time. Unless promises are looked at, the book of whoever applied it is the
+    /// true one.
+    fn stands(&mut self, entry: &Entry, changes: &[Change], book: &State) {
         self.entries.push(entry.clone());
+        if !self.is_watched {
+            self.book = book.clone();
+            return;
+        }
         let before = self.book.clone();
         self.book.apply(entry.index, changes);
-        if self.is_watched {
-            self.books.insert(entry.index, self.book.clone());
-        }
+        self.books.insert(entry.index, self.book.clone());
         self.removed.extend(changes.iter().filter_map(|change| match change {
             Change::Remove(object) => Some(object.id()),
             Change::Create(_) | Change::Update(_) => None,
         }));
-        if matches!(entry.payload, Payload::Data(_)) && self.is_watched {
+        if matches!(entry.payload, Payload::Data(_)) {
             let view = checks::View { before: &before, now: &self.book, changes };
             let checked = checks::after_commit(&view);
             self.story.commit(self.now, &before, &self.book, changes);

@@ -2,7 +2,9 @@
 
 use std::thread;
 
-use skep_sim::{Size, storm};
+use skep_sim::storm::Passed;
+use skep_sim::tally::Blow;
+use skep_sim::{Size, Wreck, storm};
 
 /// So many storms rage in an ordinary test.
 const STORMS: u64 = 300;
@@ -10,15 +12,26 @@ const STORMS: u64 = 300;
 const THREADS: u64 = 2;
 
 #[test]
-fn storms_break_nothing() {
-    let wrecks: Vec<String> = thread::scope(|scope| {
-        let rage = |first: u64| move || (first..=STORMS).step_by(THREADS as usize).find_map(wreck);
-        let threads: Vec<_> = (1..=THREADS).map(|first| scope.spawn(rage(first))).collect();
-        threads.into_iter().filter_map(|thread| thread.join().expect("a storm panicked")).collect()
+fn storms_bring_all_they_promise_and_break_nothing() {
+    let whole = thread::scope(|scope| {
+        let threads: Vec<_> = (1..=THREADS).map(|first| scope.spawn(move || rage(first))).collect();
+        threads.into_iter().fold(Passed::default(), |mut whole, thread| {
+            let half = thread.join().expect("a storm panicked");
+            whole += half.unwrap_or_else(|wreck| panic!("{wreck}"));
+            whole
+        })
     });
-    assert!(wrecks.is_empty(), "{}", wrecks.join("\n\n"));
+    for blow in Blow::ALL {
+        let storms = whole.tally.storms(blow);
+        assert!(storms >= STORMS / 20, "{}: only in {storms} storms", blow.words());
+    }
 }
 
-fn wreck(seed: u64) -> Option<String> {
-    storm(seed, Size::of(seed)).err().map(|wreck| wreck.to_string())
+/// Every so manyth storm, from this one on.
+fn rage(first: u64) -> Result<Passed, Box<Wreck>> {
+    let mut whole = Passed::default();
+    for seed in (first..=STORMS).step_by(THREADS as usize) {
+        whole += storm(seed, Size::of(seed))?;
+    }
+    Ok(whole)
 }
