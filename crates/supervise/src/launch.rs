@@ -52,7 +52,11 @@ fn spawn(plan: &Plan, words: Vec<String>, standard: Option<&Standard>) -> io::Re
     sys::fork(|| {
         let made = prepare(plan, standard);
         let failure = match made {
-            Ok(()) => format!("cannot run the OCI runtime {}: {}", plan.runtime, sys::exec(&words)),
+            Ok(()) => format!(
+                "cannot run the OCI runtime {}: {}",
+                plan.runtime,
+                sys::exec(plan.sealed.as_ref(), &words)
+            ),
             Err((doing, error)) => format!("{doing}: {error}"),
         };
         // If even this cannot be written, the exit code still tells that it failed.

@@ -2,13 +2,18 @@
 //!
 //! The daemon writes it, so a wrong one is the daemon's bug; it is told in words and ends the program.
 
+use std::fs::File;
 use std::path::PathBuf;
+
+use crate::sys;
 
 /// What this supervisor shall do.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// The OCI runtime.
     pub(crate) runtime: String,
+    /// The same program, sealed in memory.
+    pub(crate) sealed: Option<File>,
     /// Where it keeps what it knows.
     pub(crate) root: String,
     /// The container's id.
@@ -81,6 +86,8 @@ impl Plan {
     fn set(&mut self, key: &str, value: String) -> Option<()> {
         match key {
             "runtime" => self.runtime = value,
+            // Whoever offered it may be gone; then the program itself serves.
+            "sealed" => self.sealed = File::open(value).ok().filter(sys::is_sealed),
             "root" => self.root = value,
             "id" => self.id = value,
             "process" => self.process = Some(value),

@@ -197,13 +197,31 @@ pub(crate) fn become_standard(fd: RawFd, number: RawFd) -> io::Result<()> {
     checked(unsafe { libc::dup2(fd, number) }).map(|_| ())
 }
 
-/// Becomes another program. Returns only if that failed.
-pub(crate) fn exec(words: &[CString]) -> io::Error {
+/// Becomes another program: the one in the file if it can be run, else the one that the first word names. Returns
+/// only if that failed.
+pub(crate) fn exec(program: Option<&File>, words: &[CString]) -> io::Error {
     let mut pointers: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
     pointers.push(ptr::null());
-    // SAFETY: the list ends with a null, and the words outlive the call.
-    unsafe { libc::execv(pointers[0], pointers.as_ptr()) };
+    // SAFETY: the list ends with a null, and the words and the environment outlive the call.
+    unsafe {
+        if let Some(program) = program {
+            libc::fexecve(program.as_raw_fd(), pointers.as_ptr(), environ.cast());
+        }
+        libc::execv(pointers[0], pointers.as_ptr());
+    }
     io::Error::last_os_error()
+}
+
+/// Whether nobody can change what is in a file any more.
+pub(crate) fn is_sealed(file: &File) -> bool {
+    let all = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    // SAFETY: no memory is involved.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) == all }
+}
+
+unsafe extern "C" {
+    /// This program's environment, as the C library keeps it.
+    static environ: *const *mut libc::c_char;
 }
 
 /// Gives the process mounts of its own: what it mounts is seen nowhere else, what others mount is seen here.

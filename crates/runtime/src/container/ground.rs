@@ -13,6 +13,7 @@ use crate::container::exec::Execs;
 use crate::container::id::ContainerId;
 use crate::container::keeper::Command;
 use crate::container::oci::{self, Oci};
+use crate::container::sealed::Sealed;
 use crate::container::spec::document::Seccomp;
 use crate::container::spec::{Cgroups, seccomp};
 use crate::container::state::Record;
@@ -47,6 +48,7 @@ pub(crate) struct Ground {
     pub(crate) shutdown: Shutdown,
     pub(crate) execs: Execs,
     index: Mutex<Index>,
+    sealed: Mutex<Option<Arc<Sealed>>>,
     profile: OnceLock<String>,
     rules: Mutex<BTreeMap<Vec<&'static str>, Arc<Seccomp>>>,
 }
@@ -77,6 +79,7 @@ impl Ground {
             shutdown: Shutdown::new(),
             execs: Execs::default(),
             index: Mutex::default(),
+            sealed: Mutex::default(),
             profile: OnceLock::new(),
             rules: Mutex::default(),
         }
@@ -104,6 +107,19 @@ impl Ground {
     /// The OCI runtime.
     pub(crate) fn oci(&self) -> Result<Oci, ContainerError> {
         Oci::find(self.config.oci_runtime.as_deref(), self.cgroups)
+    }
+
+    /// A copy of the OCI runtime in memory; `None` if this host lets no program be run from there.
+    pub(crate) fn sealed(&self, oci: &Oci) -> Option<Arc<Sealed>> {
+        let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !sealed.as_ref().is_some_and(|copy| copy.is_copy_of(&oci.program)) {
+            let made = Sealed::copy(&oci.program);
+            *sealed = made
+                .inspect_err(|error| tracing::debug!(%error, "copying the OCI runtime"))
+                .ok()
+                .map(Arc::new);
+        }
+        sealed.clone()
     }
 
     /// The usual rules for system calls, for a container with these capabilities.

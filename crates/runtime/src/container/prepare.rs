@@ -258,6 +258,7 @@ pub(crate) fn call_words(ground: &Ground, oci: &oci::Oci, id: ContainerId) -> Ve
         format!("root={}", ground.oci_root().display()),
         format!("id={id}"),
     ];
+    words.extend(ground.sealed(oci).map(|copy| format!("sealed={}", copy.path().display())));
     words.extend(oci.hide.map(|mount| format!("hide={mount}")));
     words
 }
