@@ -8,14 +8,16 @@ use model::spec::resources::{Platform, Resources};
 use model::task::ContainerStatus;
 use model::{Node, Task};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::dependencies::Dependencies;
 use crate::logs::{LogLine, LogWish};
 
 /// Whatever can run tasks.
 ///
-/// Every verb may be repeated after a crash, and must then do nothing new. A verb that is no longer wanted is
-/// dropped; what it has done so far stays. How many are carried out at the same time is the executor's business.
+/// Every verb may be repeated after a crash, and must then do nothing new. A verb that is no longer wanted hears so
+/// by `over`, and ends as soon as nothing of it goes on behind the next verb's back; what it has done so far stays.
+/// How many are carried out at the same time is the executor's business.
 pub trait Executor: Send + Sync + 'static {
     /// What this node is and has.
     fn describe(&self) -> impl Future<Output = NodeDescription> + Send;
@@ -26,11 +28,20 @@ pub trait Executor: Send + Sync + 'static {
         &self,
         task: &Task,
         needs: &Dependencies,
+        over: &CancellationToken,
     ) -> impl Future<Output = Result<Done, Failure>> + Send;
     /// Starts it; ends when it is up and, if it has a health check, healthy.
-    fn start(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+    fn start(
+        &self,
+        task: &Task,
+        over: &CancellationToken,
+    ) -> impl Future<Output = Result<Done, Failure>> + Send;
     /// Ends when it has ended by itself.
-    fn wait(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
+    fn wait(
+        &self,
+        task: &Task,
+        over: &CancellationToken,
+    ) -> impl Future<Output = Result<Done, Failure>> + Send;
     /// Asks it to end; after its grace, makes it end.
     fn stop(&self, task: &Task) -> impl Future<Output = Result<Done, Failure>> + Send;
     /// Leaves nothing of it on this node.
@@ -45,6 +56,15 @@ pub trait Executor: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failure>> + Send {
         async { Ok(()) }
     }
+}
+
+/// Waits for something, but no longer than the verb is wanted.
+///
+/// # Errors
+/// If it is not wanted any more.
+pub async fn unless_over<T>(over: &CancellationToken, what: impl Future<Output = T>) -> Result<T, Failure> {
+    let given_up = || Failure { message: "given up".to_owned(), temporary: true, container: None };
+    over.run_until_cancelled(what).await.ok_or_else(given_up)
 }
 
 /// Runs nothing, at once: for trials of scale without containers.
@@ -67,17 +87,22 @@ impl Executor for NullExecutor {
 
     async fn configure(&self, _node: &Node) {}
 
-    async fn prepare(&self, _task: &Task, _needs: &Dependencies) -> Result<Done, Failure> {
+    async fn prepare(
+        &self,
+        _task: &Task,
+        _needs: &Dependencies,
+        _over: &CancellationToken,
+    ) -> Result<Done, Failure> {
         Ok(Done::default())
     }
 
-    async fn start(&self, task: &Task) -> Result<Done, Failure> {
+    async fn start(&self, task: &Task, _over: &CancellationToken) -> Result<Done, Failure> {
         let container = ContainerStatus { container_id: task.id.to_string(), pid: 0, exit_code: 0 };
         Ok(Done { container: Some(container), ports: None })
     }
 
-    async fn wait(&self, _task: &Task) -> Result<Done, Failure> {
-        std::future::pending().await
+    async fn wait(&self, _task: &Task, over: &CancellationToken) -> Result<Done, Failure> {
+        unless_over(over, std::future::pending()).await
     }
 
     async fn stop(&self, _task: &Task) -> Result<Done, Failure> {

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use certificate::{CertificateError, Credentials};
 pub use dependencies::Dependencies;
-pub use executor::{Executor, NullExecutor};
+pub use executor::{Executor, NullExecutor, unless_over};
 pub use logs::{LogLine, LogStream, LogWish};
 pub use memory::MemoryError;
 pub use session::News;

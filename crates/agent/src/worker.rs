@@ -124,10 +124,7 @@ impl<E: Executor> Hands<E> {
         let executor = Arc::clone(&self.executor);
         let dependencies = Arc::clone(&self.dependencies);
         self.steps.spawn(async move {
-            let result = tokio::select! {
-                () = cancellation.cancelled() => Err(cancelled()),
-                result = perform(&*executor, &task, step, &dependencies) => result,
-            };
+            let result = perform(&*executor, &task, step, &dependencies, &cancellation).await;
             (task.id, step, result)
         });
     }
@@ -138,11 +135,12 @@ async fn perform<E: Executor>(
     task: &Task,
     step: Step,
     dependencies: &Dependencies,
+    over: &CancellationToken,
 ) -> Result<Done, Failure> {
     match step {
-        Step::Prepare => executor.prepare(task, dependencies).await,
-        Step::Start => executor.start(task).await,
-        Step::Wait => executor.wait(task).await,
+        Step::Prepare => executor.prepare(task, dependencies, over).await,
+        Step::Start => executor.start(task, over).await,
+        Step::Wait => executor.wait(task, over).await,
         Step::Stop => executor.stop(task).await,
         Step::Remove => executor.remove(task).await,
     }
@@ -157,8 +155,4 @@ fn ended_step(ended: Result<(TaskId, Step, Result<Done, Failure>), tokio::task::
             None
         }
     }
-}
-
-fn cancelled() -> Failure {
-    Failure { message: "given up".to_owned(), temporary: true, container: None }
 }

@@ -25,6 +25,7 @@ use model::{
 use pki::{JoinToken, KeyFile};
 use store::State;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use wire::proto::control_client::ControlClient;
 use wire::proto::dispatcher_client::DispatcherClient;
 use wire::proto::watch_client::WatchClient;
@@ -172,14 +173,19 @@ impl Executor for Chatty {
     async fn configure(&self, node: &Node) {
         NullExecutor.configure(node).await;
     }
-    async fn prepare(&self, task: &Task, needs: &Dependencies) -> Result<Done, Failure> {
-        NullExecutor.prepare(task, needs).await
+    async fn prepare(
+        &self,
+        task: &Task,
+        needs: &Dependencies,
+        over: &CancellationToken,
+    ) -> Result<Done, Failure> {
+        NullExecutor.prepare(task, needs, over).await
     }
-    async fn start(&self, task: &Task) -> Result<Done, Failure> {
-        NullExecutor.start(task).await
+    async fn start(&self, task: &Task, over: &CancellationToken) -> Result<Done, Failure> {
+        NullExecutor.start(task, over).await
     }
-    async fn wait(&self, task: &Task) -> Result<Done, Failure> {
-        NullExecutor.wait(task).await
+    async fn wait(&self, task: &Task, over: &CancellationToken) -> Result<Done, Failure> {
+        NullExecutor.wait(task, over).await
     }
     async fn stop(&self, task: &Task) -> Result<Done, Failure> {
         NullExecutor.stop(task).await

@@ -15,7 +15,7 @@ mod template;
 use std::io;
 use std::sync::Arc;
 
-use agent::{Dependencies, Executor, LogLine, LogWish};
+use agent::{Dependencies, Executor, LogLine, LogWish, unless_over};
 use control::worker::{Done, Failure};
 use model::node::{NodeDescription, NodeTlsInfo};
 use model::spec::container::ContainerSpec;
@@ -24,6 +24,7 @@ use network::Network;
 use runtime::container::{ContainerError, ContainerId, Containers, Leavings, Record, Removal, StopWish};
 use runtime::image::Images;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::config::Config;
@@ -98,9 +99,10 @@ impl ContainerExecutor {
         task: &Task,
         spec: &ContainerSpec,
         needs: &Dependencies,
+        over: &CancellationToken,
     ) -> Result<ContainerId, Failure> {
-        let image = self.images.fetch(spec).await?;
-        let _turn = self.turn().await;
+        let image = unless_over(over, self.images.fetch(spec)).await??;
+        let _turn = unless_over(over, self.turn()).await?;
         let told = node::describe(&self.machine, &self.config, None);
         let templates = TaskTemplates::of(task, &told);
         let mut wish =
@@ -123,9 +125,14 @@ impl ContainerExecutor {
     }
 
     /// Waits until something of the container changes that its task cares for.
-    async fn until(&self, id: ContainerId, is_enough: impl Fn(Life) -> bool) -> Result<Arc<Record>, Failure> {
+    async fn until(
+        &self,
+        id: ContainerId,
+        over: &CancellationToken,
+        is_enough: impl Fn(Life) -> bool,
+    ) -> Result<Arc<Record>, Failure> {
         let mut seen = self.containers.watch(id).map_err(|error| containers::failed(&error))?;
-        let record = seen.wait_for(|record| is_enough(containers::life(record))).await;
+        let record = unless_over(over, seen.wait_for(|record| is_enough(containers::life(record)))).await?;
         record.map(|record| Arc::clone(&record)).map_err(|_| gone())
     }
 
@@ -150,32 +157,37 @@ impl Executor for ContainerExecutor {
 
     async fn configure(&self, _node: &Node) {}
 
-    async fn prepare(&self, task: &Task, needs: &Dependencies) -> Result<Done, Failure> {
+    async fn prepare(
+        &self,
+        task: &Task,
+        needs: &Dependencies,
+        over: &CancellationToken,
+    ) -> Result<Done, Failure> {
         let Some(spec) = task.spec.container() else {
             let message = format!("this node runs containers only, and no \"{}\"", task.runtime_name());
             return Err(Failure { message, temporary: false, container: None });
         };
         let id = match containers::find(&self.containers, task) {
             Some(id) => id,
-            None => self.make(task, spec, needs).await?,
+            None => self.make(task, spec, needs, over).await?,
         };
         let record = self.containers.inspect(id).map_err(|error| containers::failed(&error))?;
         Ok(Done { container: Some(containers::status(&record)), ports: None })
     }
 
-    async fn start(&self, task: &Task) -> Result<Done, Failure> {
+    async fn start(&self, task: &Task, over: &CancellationToken) -> Result<Done, Failure> {
         let id = self.container_of(task)?;
         let record = self.containers.inspect(id).map_err(|error| containers::failed(&error))?;
         let place = match (record.running(), record.starts) {
             (None, 0) => {
-                let _turn = self.turn().await;
+                let _turn = unless_over(over, self.turn()).await?;
                 self.connector.start(id).await.map_err(|error| containers::failed(&error))?
             }
             // It was started before the daemon ended, and has ended since.
             (None, _) => return containers::ended(&record),
             (Some(_), _) => self.connector.place_of(id).await,
         };
-        let record = self.until(id, |life| life != Life::Uncertain).await?;
+        let record = self.until(id, over, |life| life != Life::Uncertain).await?;
         match containers::life(&record) {
             Life::Well | Life::Uncertain => {}
             Life::Over => return containers::ended(&record),
@@ -186,9 +198,9 @@ impl Executor for ContainerExecutor {
         Ok(Done { container: Some(containers::status(&record)), ports })
     }
 
-    async fn wait(&self, task: &Task) -> Result<Done, Failure> {
+    async fn wait(&self, task: &Task, over: &CancellationToken) -> Result<Done, Failure> {
         let id = self.container_of(task)?;
-        let record = self.until(id, |life| matches!(life, Life::Over | Life::Unwell)).await?;
+        let record = self.until(id, over, |life| matches!(life, Life::Over | Life::Unwell)).await?;
         match containers::life(&record) {
             Life::Unwell => Err(self.give_up(id).await),
             _ => containers::ended(&record),

@@ -168,6 +168,26 @@ fn secrets_and_configs_reach_the_tasks_they_are_for() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_service_that_is_removed_while_it_starts_leaves_nothing() {
+    let host = Host::start_swarm();
+    for number in 0..5 {
+        let name = format!("hasty-{number}");
+        create(
+            &host,
+            &name,
+            &["--replicas", "5", "--stop-signal", "SIGKILL", "busybox:test", "sleep", "100000"],
+        );
+        host.docker(&["service", "rm", &name]);
+    }
+    host.until("no container is left", || host.docker(&["ps", "-aq"]).is_empty().then_some(()));
+    // Whatever is still done for a task that is gone would show a container once more.
+    create(&host, "last", &["--stop-signal", "SIGKILL", "busybox:test", "sleep", "100000"]);
+    host.until_replicas("last", "1/1");
+    assert_eq!(host.docker(&["ps", "-aq"]).lines().count(), 1);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn logs_of_a_service_come_from_all_its_tasks() {
     let host = Host::start_swarm();
     create(
