@@ -287,16 +287,25 @@ impl Containers {
     /// If it runs and is not to be forced, or the machine says no.
     pub async fn remove(&self, id: ContainerId, removal: Removal) -> Result<(), ContainerError> {
         let handle = self.handle(id)?;
-        let leavings = match removal {
-            Removal::IfStopped(leavings) => leavings,
-            Removal::Forced(leavings) => {
-                if handle.record.borrow().running().is_some() {
-                    self.end(&handle, StopWish { signal: Some(Signal::KILL), grace: Some(KILL_MAX) }).await?;
-                }
-                leavings
+        match removal {
+            Removal::IfStopped(leavings) => ask(&handle, |answer| Command::Remove(leavings, answer)).await,
+            Removal::Forced(leavings) => self.remove_by_force(&handle, leavings).await,
+        }
+    }
+
+    async fn remove_by_force(&self, handle: &Handle, leavings: Leavings) -> Result<(), ContainerError> {
+        loop {
+            // A start that is under way is waited for: only then is known what there is to end.
+            drop(handle.files.lock().await);
+            if handle.record.borrow().running().is_some() {
+                self.end(handle, StopWish { signal: Some(Signal::KILL), grace: Some(KILL_MAX) }).await?;
             }
-        };
-        ask(&handle, |answer| Command::Remove(leavings, answer)).await
+            match ask(handle, |answer| Command::Remove(leavings, answer)).await {
+                // It was started in between.
+                Err(ContainerError::Conflict(_)) => {}
+                other => return other,
+            }
+        }
     }
 
     /// All that is known of a container.

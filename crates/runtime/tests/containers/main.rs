@@ -68,6 +68,18 @@ async fn who_ignores_the_asking_is_killed_after_its_grace() {
 
 #[tokio::test]
 #[ignore = "needs root"]
+async fn who_is_removed_by_force_while_it_starts_is_gone() {
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let hasty = containers.create(stage.command("hasty", &["sleep", "100"])).await.unwrap();
+    let by_force = Removal::Forced(Leavings::Nothing);
+    let (_, removed) = tokio::join!(containers.start(hasty, None), containers.remove(hasty, by_force));
+    removed.unwrap();
+    assert!(containers.list().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
 async fn containers_outlive_the_daemon() {
     let stage = Stage::build();
     let containers = stage.open().await;
