@@ -22,7 +22,7 @@ use wire::refusal_of;
 use crate::log::writer::Room;
 use crate::manager::Group;
 use crate::remote;
-use crate::replica::Leadership;
+use crate::replica::{Leadership, Order};
 use crate::route::{Elsewhere, Place, Route};
 
 /// Where the answer to one question goes.
@@ -108,14 +108,25 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// A way to a leader who always leads, and the end where its questions come out.
-    pub fn new() -> (Self, mpsc::Receiver<Question>) {
+    /// A way to a leader who always leads and whose book this is, and the end where its questions come out: for those
+    /// who speak with a manager that is none.
+    #[expect(clippy::disallowed_methods, reason = "whoever answers ends with the last clone of this")]
+    pub fn alone(book: watch::Receiver<Arc<State>>) -> (Self, mpsc::Receiver<Question>) {
         let leadership = watch::Sender::new(Leadership::Here).subscribe();
         let tls = watch::Sender::new(pki::trust::unverified_client()).subscribe();
         let members = watch::Sender::default().subscribe();
         let route = Route::new(leadership, members, tls, Duration::ZERO);
-        let group = Group::of(mpsc::channel(1).0);
-        Self::led(route, watch::Sender::default().subscribe(), group, watch::Sender::default().subscribe())
+        let (orders, mut received) = mpsc::channel(1);
+        let known = book.clone();
+        tokio::spawn(async move {
+            while let Some(order) = received.recv().await {
+                if let Order::Read(reader) = order {
+                    // Whoever asked may have gone.
+                    let _ = reader.send(Ok(known.borrow().index));
+                }
+            }
+        });
+        Self::led(route, watch::Sender::default().subscribe(), Group::of(orders), book)
     }
 
     /// A way to whoever leads, and the end where questions for this manager's leader come out. `group` and `book`

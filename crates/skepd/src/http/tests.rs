@@ -70,7 +70,7 @@ impl House {
     /// A house whose machine is a manager; its leader answers everything with what the book has.
     async fn manager() -> Self {
         let mut house = Self::new().await;
-        let (leader, mut questions) = Ask::new();
+        let (leader, mut questions) = Ask::alone(house.book.subscribe());
         let asked = Arc::clone(&house.asked);
         house._leader.spawn(async move {
             while let Some(question) = questions.recv().await {

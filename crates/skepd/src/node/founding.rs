@@ -251,7 +251,10 @@ mod tests {
     fn wishes_that_break_a_rule_are_refused() {
         let external = r#"{"Spec":{"Name":"default","CAConfig":{"ExternalCAs":[{"Protocol":"cfssl","URL":"http://ca"}]}}}"#;
         for (wish, why) in [
-            (external, "the URL of an external CA must be https: \"http://ca\""),
+            (
+                external,
+                "rpc error: code = InvalidArgument desc = the URL of an external CA must be https: \"http://ca\"",
+            ),
             (r#"{"Spec":{"Name":"mine"}}"#, "swarm spec must be named \"default\""),
             (r#"{"DataPathPort":80}"#, "Datapath port number is not in valid range (1024-49151) : 80"),
             (
