@@ -4,6 +4,8 @@ use std::io;
 
 use hyper::StatusCode;
 
+use super::tls;
+
 /// Why the daemon gave no answer, or a no.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
@@ -23,13 +25,22 @@ pub(crate) enum ClientError {
     },
     /// The conversation broke.
     #[error("the connection to the daemon broke")]
-    Broken(#[from] hyper::Error),
+    Broken(#[source] hyper::Error),
+    /// The daemon wants to know who speaks.
+    #[error("certificate required: the daemon hears only clients with one; give --tlscert and --tlskey")]
+    Unproven,
     /// The daemon said something else than what was agreed.
     #[error("the daemon's answer cannot be read: {0}")]
     Malformed(#[from] api::Malformed),
     /// A request cannot be said in JSON.
     #[error("the request cannot be written: {0}")]
     Unsayable(#[from] serde_json::Error),
+}
+
+impl From<hyper::Error> for ClientError {
+    fn from(error: hyper::Error) -> Self {
+        if tls::asks_for_certificate(&error) { Self::Unproven } else { Self::Broken(error) }
+    }
 }
 
 impl ClientError {

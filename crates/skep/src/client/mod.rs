@@ -192,7 +192,7 @@ async fn refused(response: Response<Incoming>) -> ClientError {
     let status = response.status();
     let bytes = match response.into_body().collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) => return ClientError::Broken(error),
+        Err(error) => return ClientError::from(error),
     };
     let message = match serde_json::from_slice::<Body>(&bytes) {
         Ok(body) => body.message.trim_end().to_owned(),

@@ -62,9 +62,8 @@ fn the_size_follows_the_persons_terminal() {
             &["attach", "one"],
         ] {
             let mut terminal = on_terminal(&host, &program, words);
-            if words[0] != "attach" {
-                terminal.until("ready");
-            }
+            // Who joins shows its own size first; only then does it look for another.
+            terminal.until(if words[0] == "attach" { "33 77" } else { "ready" });
             for size in [[20, 50], [40, 120], [21, 51]] {
                 terminal.resize(size).until(&format!("{} {}", size[0], size[1]));
             }
