@@ -17,6 +17,10 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def _query(filters):
+    return "?" + urllib.parse.urlencode({"filters": json.dumps(filters)}) if filters else ""
+
+
 class Api:
     """The way to one daemon; it has a name for messages."""
 
@@ -49,9 +53,14 @@ class Api:
             return text
 
     def get(self, path, **filters):
-        if filters:
-            path += "?" + urllib.parse.urlencode({"filters": json.dumps(filters)})
-        return self.request("GET", path)
+        return self.request("GET", path + _query(filters))
+
+    def starts(self):
+        """The containers that start from now on, one a line; told by the daemon, so that nobody need ask it while it
+        has work to do."""
+        connection = _Connection(self.socket, self.timeout)
+        connection.request("GET", "/v1.41/events" + _query({"type": ["container"], "event": ["start"]}))
+        return connection.getresponse()
 
     def post(self, path, body=None):
         return self.request("POST", path, body)

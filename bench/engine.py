@@ -137,14 +137,24 @@ class Engine(Api):
         tasks = self.get("/tasks", service=[service], **{"desired-state": ["running"]})
         return [task for task in tasks if task["Status"]["State"] == "running"]
 
-    def wait_running(self, service, count, since, fits=lambda task: True):
-        """Seconds since `since` until so many tasks run that fit."""
-        while True:
-            if len([task for task in self.running(service) if fits(task)]) >= count:
-                return time.monotonic() - since
-            if time.monotonic() - since > 300:
+    def time_to_run(self, count, change, fits=lambda task: True):
+        """Seconds from a change, which returns its service, until so many tasks run that fit, each in a container
+        that starts after the change."""
+        with self.starts() as starts:
+            begin = time.monotonic()
+            service = change()
+            for _ in range(count):
+                starts.readline()
+            self.wait_running(service, count, fits)
+            return service, time.monotonic() - begin
+
+    def wait_running(self, service, count, fits=lambda task: True):
+        """Waits until so many tasks run that fit."""
+        deadline = time.monotonic() + 300
+        while len([task for task in self.running(service) if fits(task)]) < count:
+            if time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name}: never {count} running tasks")
-            time.sleep(0.01)
+            time.sleep(0.005)
 
     def containers(self, service):
         return self.get("/containers/json", label=[f"com.docker.swarm.service.id={service}"])

@@ -83,13 +83,10 @@ def measure(engine, archive):
 
 
 def measure_tasks(engine, figures):
-    begin = time.monotonic()
-    service = engine.create("single", 1)
-    figures["one"] = engine.wait_running(service, 1, begin)
+    service, figures["one"] = engine.time_to_run(1, lambda: engine.create("single", 1))
     engine.remove(service)
-    begin = time.monotonic()
-    service = engine.create("hundred", 100)
-    figures["hundred"] = 100 / engine.wait_running(service, 100, begin)
+    service, seconds = engine.time_to_run(100, lambda: engine.create("hundred", 100))
+    figures["hundred"] = 100 / seconds
     time.sleep(2)
     figures["loaded"] = engine.private_bytes() / 2**20
     before, begin = engine.cpu_seconds(), time.monotonic()
@@ -100,35 +97,40 @@ def measure_tasks(engine, figures):
 
 def measure_healing(engine, figures):
     service = engine.create("healing", 1, RestartPolicy={"Condition": "any", "Delay": 0})
-    engine.wait_running(service, 1, time.monotonic())
+    engine.wait_running(service, 1)
     old = engine.running(service)[0]
     container = old["Status"]["ContainerStatus"]["ContainerID"]
     victim = engine.get(f"/containers/{container}/json")["State"]["Pid"]
-    begin = time.monotonic()
-    os.kill(victim, signal.SIGKILL)
-    figures["recover"] = engine.wait_running(service, 1, begin, lambda task: task["ID"] != old["ID"])
+
+    def kill():
+        os.kill(victim, signal.SIGKILL)
+        return service
+
+    _, figures["recover"] = engine.time_to_run(1, kill, lambda task: task["ID"] != old["ID"])
     engine.remove(service)
 
-    update = {"Parallelism": 5, "Monitor": 1_000_000_000, "Order": "stop-first"}
-    service = engine.create("updating", 20, UpdateConfig=update)
-    engine.wait_running(service, 20, time.monotonic())
+    policy = {"Parallelism": 5, "Monitor": 1_000_000_000, "Order": "stop-first"}
+    service = engine.create("updating", 20, UpdateConfig=policy)
+    engine.wait_running(service, 20)
     current = engine.get(f"/services/{service}")
     spec = current["Spec"]
     spec["TaskTemplate"]["ContainerSpec"]["Env"] = ["NEW=1"]
-    begin = time.monotonic()
-    engine.post(f"/services/{service}/update?version={current['Version']['Index']}", spec)
-    is_new = lambda task: task["Spec"]["ContainerSpec"].get("Env") == ["NEW=1"]
-    figures["update"] = engine.wait_running(service, 20, begin, is_new)
+
+    def update():
+        engine.post(f"/services/{service}/update?version={current['Version']['Index']}", spec)
+        return service
+
+    _, figures["update"] = engine.time_to_run(20, update, lambda task: task["Spec"]["ContainerSpec"].get("Env") == ["NEW=1"])
     engine.remove(service)
 
     service = engine.create("staying", 50)
-    engine.wait_running(service, 50, time.monotonic())
+    engine.wait_running(service, 50)
     containers = [engine.get(f"/containers/{container['Id']}/json") for container in engine.containers(service)]
     engine.kill()
     figures["restart"] = engine.start()
     pids = [container["State"]["Pid"] for container in containers]
     figures["disturbed"] = len([pid for pid in pids if not os.path.exists(f"/proc/{pid}")])
-    engine.wait_running(service, 50, time.monotonic())
+    engine.wait_running(service, 50)
     engine.remove(service)
 
 
