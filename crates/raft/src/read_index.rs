@@ -1,7 +1,8 @@
 //! How to read what is true now, without writing.
 //!
 //! The leader notes how far it had committed when asked, at least up to where its reign begins, and answers once a
-//! majority has confirmed that it still leads, by the answer to a heartbeat. A follower passes the question on, with a
+//! majority has confirmed that it still leads, by the answer to a heartbeat; another replica hears only of what is
+//! committed by then. A follower passes the question on, with a
 //! mark of its present life, so that no late answer is taken for one to a question it asked after a restart; and with
 //! its reign, by which it confirms the leader itself: in a group of three nobody else need be asked.
 
@@ -20,6 +21,9 @@ use crate::replica::Replica;
 pub(crate) struct Reads {
     waiting: VecDeque<Read>,
     marked: u64,
+    /// Other replicas who are answered as soon as something of this reign is committed: some implementations take
+    /// what they are answered for committed.
+    early: Vec<(ReplicaId, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -113,10 +117,22 @@ impl Replica {
         self.broadcast_heartbeat();
     }
 
+    /// Answers other replicas who asked before anything of this reign was committed.
+    pub(crate) fn answer_early(&mut self) {
+        let Role::Leader(reign) = &mut self.role else { return };
+        let index = self.log.committed();
+        for (id, context) in std::mem::take(&mut reign.reads.early) {
+            self.say(id, Body::ReadIndexKnown { index, context });
+        }
+    }
+
     fn answer(&mut self, reader: Reader, index: Index) {
-        match reader {
-            Reader::Here(ticket) => self.out.wish(Output::Readable { ticket, index }),
-            Reader::There { id, context } => self.say(id, Body::ReadIndexKnown { index, context }),
+        match (reader, &mut self.role) {
+            (Reader::Here(ticket), _) => self.out.wish(Output::Readable { ticket, index }),
+            (Reader::There { id, context }, Role::Leader(reign)) if index > self.log.committed() => {
+                reign.reads.early.push((id, context));
+            }
+            (Reader::There { id, context }, _) => self.say(id, Body::ReadIndexKnown { index, context }),
         }
     }
 }

@@ -69,6 +69,7 @@ impl Replica {
         let reached = quorum::reached(self.members.voters.iter().map(matched));
         if self.log.term(reached) == Some(self.term) && self.log.commit_to(reached) {
             self.broadcast_entries();
+            self.answer_early();
         }
     }
 

@@ -151,19 +151,42 @@ fn readers_anywhere_are_answered_by_a_majority() {
     }
 }
 
+/// Whether a leader answers a follower at once that asks from this reign.
+fn answers_at_once(cluster: &mut Cluster, leader: u64, follower: u64, term: u64) -> bool {
+    let context = [5, 7, term].map(u64::to_be_bytes).concat();
+    let question = Message { from: follower, to: leader, term: 0, body: Body::ReadIndex { context } };
+    let now = cluster.now;
+    let leader = cluster.nodes.get_mut(&leader).and_then(|node| node.replica.as_mut()).expect("runs");
+    let is_answer =
+        |output: &Output| matches!(output, Output::Send(Message { body: Body::ReadIndexKnown { .. }, .. }));
+    leader.handle(now, Input::Message(question)).iter().any(is_answer)
+}
+
+#[test]
+fn a_leader_tells_other_replicas_only_of_what_is_committed() {
+    let mut cluster = Cluster::of(3, 18);
+    cluster.crash(1);
+    let elected = |cluster: &Cluster| {
+        cluster.nodes.iter().find_map(|(id, node)| match node.lead {
+            Some(Lead::Elected { term }) => Some((*id, term)),
+            _ => None,
+        })
+    };
+    assert!(cluster.run_until(60_000, |cluster| elected(cluster).is_some()));
+    let (leader, term) = elected(&cluster).expect("somebody is");
+    let follower = 5 - leader;
+    assert!(!answers_at_once(&mut cluster, leader, follower, term), "its first entry might still be lost");
+    let stands = |cluster: &Cluster| matches!(cluster.nodes[&leader].lead, Some(Lead::Established { .. }));
+    assert!(cluster.run_until(60_000, stands));
+    assert!(answers_at_once(&mut cluster, leader, follower, term));
+}
+
 #[test]
 fn a_follower_confirms_the_leader_whom_it_asks() {
     let answers_at_once = |size, terms_ago| {
         let mut cluster = Cluster::of(size, 17);
-        let (now, term) = (cluster.now, cluster.nodes[&1].disk.hard_state.term);
-        let context = [5, 7, term - terms_ago].map(u64::to_be_bytes).concat();
-        let question = Message { from: 2, to: 1, term: 0, body: Body::ReadIndex { context } };
-        let leader = cluster.nodes.get_mut(&1).and_then(|node| node.replica.as_mut()).expect("runs");
-        let outputs = leader.handle(now, Input::Message(question));
-        let is_answer = |output: &Output| {
-            matches!(output, Output::Send(Message { to: 2, body: Body::ReadIndexKnown { .. }, .. }))
-        };
-        outputs.iter().any(is_answer)
+        let term = cluster.nodes[&1].disk.hard_state.term;
+        answers_at_once(&mut cluster, 1, 2, term - terms_ago)
     };
     assert!(answers_at_once(3, 0));
     assert!(!answers_at_once(3, 1), "it may have followed another leader since");
