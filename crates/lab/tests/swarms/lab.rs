@@ -81,6 +81,8 @@ fn containers_outlive_the_daemon_but_not_the_power() -> Result<()> {
     lab.host_mut("a")?.start()?;
     assert_eq!(number(&lab)?, before);
 
+    // What stands still cannot be ended as easily.
+    lab.host("a")?.docker(&["pause", "sleeper"])?;
     lab.power_off("a")?;
     assert!(lab.host("a")?.inside("true", &[]).is_err());
     lab.power_on("a")?;
