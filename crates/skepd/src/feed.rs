@@ -25,7 +25,7 @@ pub(crate) async fn containers(daemon: Arc<Daemon>, stop: CancellationToken) {
     let mut events = daemon.containers.events();
     loop {
         match stop.run_until_cancelled(events.recv()).await {
-            Some(Ok(event)) => tell_container(&daemon, event),
+            Some(Ok(event)) => tell_container(&daemon, &event),
             Some(Err(RecvError::Lagged(_))) => {}
             Some(Err(RecvError::Closed)) | None => return,
         }
@@ -68,10 +68,10 @@ pub(crate) async fn swarm(daemon: Arc<Daemon>, stop: CancellationToken) {
 
 /// Tells what happened to a container, and to its places and volumes: it gets them before it starts, and loses them
 /// after it has ended.
-fn tell_container(daemon: &Daemon, event: ContainerEvent) {
+fn tell_container(daemon: &Daemon, event: &ContainerEvent) {
     let (before, after) = match event.action {
-        Action::Start => (its_places(daemon, &event, ["connect", "mount"]), Vec::new()),
-        Action::Die { .. } => (Vec::new(), its_places(daemon, &event, ["disconnect", "unmount"])),
+        Action::Start => (its_places(daemon, event, ["connect", "mount"]), Vec::new()),
+        Action::Die { .. } => (Vec::new(), its_places(daemon, event, ["disconnect", "unmount"])),
         _ => Default::default(),
     };
     before.into_iter().chain([of_container(event)]).chain(after).for_each(|event| daemon.events.tell(event));
@@ -103,12 +103,12 @@ fn its_places(daemon: &Daemon, event: &ContainerEvent, [network, volume]: [&str;
     mounted.chain(connected).collect()
 }
 
-fn of_container(event: ContainerEvent) -> Event {
+fn of_container(event: &ContainerEvent) -> Event {
     let ContainerEvent { at, id, name, image, labels, action } = event;
-    let mut attributes = labels;
-    attributes.insert("image".to_owned(), image);
-    attributes.insert("name".to_owned(), name);
-    match &action {
+    let mut attributes = labels.clone();
+    attributes.insert("image".to_owned(), image.clone());
+    attributes.insert("name".to_owned(), name.clone());
+    match action {
         Action::Kill { signal } => attributes.insert("signal".to_owned(), signal.to_string()),
         Action::Die { exit_code } => attributes.insert("exitCode".to_owned(), exit_code.to_string()),
         Action::Rename { old } => attributes.insert("oldName".to_owned(), format!("/{old}")),
@@ -121,7 +121,7 @@ fn of_container(event: ContainerEvent) -> Event {
         }
         _ => None,
     };
-    Event::local("container", &action.word(), Actor { id: id.to_string(), attributes }, at)
+    Event::local("container", &action.word(), Actor { id: id.to_string(), attributes }, *at)
 }
 
 /// The event of one change of the book; tasks have none.

@@ -431,7 +431,7 @@ impl Containers {
     }
 
     /// What happens from now on.
-    pub fn events(&self) -> broadcast::Receiver<ContainerEvent> {
+    pub fn events(&self) -> broadcast::Receiver<Arc<ContainerEvent>> {
         self.ground.events.subscribe()
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct Ground {
     pub(crate) config: RuntimeConfig,
     pub(crate) cgroups: Cgroups,
     pub(crate) volumes: Volumes,
-    pub(crate) events: broadcast::Sender<ContainerEvent>,
+    pub(crate) events: broadcast::Sender<Arc<ContainerEvent>>,
     pub(crate) shutdown: Shutdown,
     pub(crate) execs: Execs,
     index: Mutex<Index>,
@@ -101,7 +101,7 @@ impl Ground {
             action,
         };
         // An error means that nobody listens.
-        let _ = self.events.send(event);
+        let _ = self.events.send(Arc::new(event));
     }
 
     /// The OCI runtime.
