@@ -134,7 +134,7 @@ def measure(swarm, samples, options):
     for key, harm, mend in (("kill", "kill", "start"), ("cut", "cut", "mend")):
         step(swarm, f"{kills} leaders: {harm}")
         samples[key] = [lose_leader(swarm, harm, mend, f"{key}{number}") for number in range(kills)]
-    if is_ours:
+    if is_ours and options.loaded_kills:
         step(swarm, f"{options.loaded_kills} leaders killed under load")
         samples["lost"].append(lose_leaders_under_load(swarm, options.loaded_kills))
     step(swarm, "workers")

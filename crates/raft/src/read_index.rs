@@ -2,9 +2,9 @@
 //!
 //! The leader notes how far it had committed when asked, at least up to where its reign begins, and answers once a
 //! majority has confirmed that it still leads, by the answer to a heartbeat; another replica hears only of what is
-//! committed by then. A follower passes the question on, with a
-//! mark of its present life, so that no late answer is taken for one to a question it asked after a restart; and with
-//! its reign, by which it confirms the leader itself: in a group of three nobody else need be asked.
+//! committed by then. A follower passes the question on, with a mark of its present life, so that no late answer is
+//! taken for one to a question it asked after a restart; and with its reign, by which it confirms the leader itself: in
+//! a group of three nobody else need be asked.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
