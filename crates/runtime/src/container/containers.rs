@@ -1,6 +1,5 @@
 //! The containers of a node: the door through which all others come.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::container::attachment::Attachment;
 use crate::container::beneath;
-use crate::container::description::{Description, Limits, MountSource, Size, Surroundings};
+use crate::container::description::{Description, Limits, Size, Surroundings};
 use crate::container::error::{ContainerError, Doing};
 use crate::container::event::{Action, ContainerEvent};
 use crate::container::ground::{Ground, Handle, RuntimeConfig};
@@ -20,8 +19,8 @@ use crate::container::keeper::{Command, Frozen, Keeper, Leavings, Occasion};
 use crate::container::mounts;
 use crate::container::prepare::{self, EXIT_FILE, UPPER, log_file};
 use crate::container::restart::RestartPolicy;
+use crate::container::rules;
 use crate::container::signal::Signal;
-use crate::container::spec;
 use crate::container::state::{Exit, Phase, Record};
 use crate::disk;
 use crate::logs::options::LogPlan;
@@ -120,7 +119,7 @@ impl Containers {
         let chance = host::chance::chance().doing(|| "drawing an id".into());
         let id = ContainerId::random(&mut chance?);
         mounts::with_image_volumes(&mut description);
-        check(&description)?;
+        rules::check(&description)?;
         let name = description.name.clone();
         self.take_name(&name, id)?;
         let ground = Arc::clone(&self.ground);
@@ -375,7 +374,7 @@ impl Containers {
     pub async fn rename(&self, id: ContainerId, name: &str) -> Result<(), ContainerError> {
         let handle = self.handle(id)?;
         let name = name.trim_start_matches('/').to_owned();
-        check_name(&name)?;
+        rules::check_name(&name)?;
         let old = handle.record.borrow().name.clone();
         self.take_name(&name, id)?;
         let done = ask(&handle, |answer| Command::Rename(name.clone(), answer)).await;
@@ -565,62 +564,6 @@ fn make(ground: &Ground, id: ContainerId, description: Description) -> Result<Re
         let _ = files::remove_if_there(&folder);
     }
     made
-}
-
-/// What can be refused before anything is made.
-fn check(wish: &Description) -> Result<(), ContainerError> {
-    check_name(&wish.name)?;
-    spec::arguments(wish)?;
-    spec::capabilities::granted(&wish.confinement)?;
-    spec::resources::rlimits(&wish.limits.ulimits)?;
-    spec::resources::resources(&wish.limits, &wish.confinement, &[])?;
-    wish.log.plan().map_err(|error| ContainerError::Invalid(error.to_string()))?;
-    Signal::of_container(wish)?;
-    if wish.auto_remove && wish.restart != RestartPolicy::No {
-        let text = "can't create 'AutoRemove' container with restart policy";
-        return Err(ContainerError::Invalid(text.to_owned()));
-    }
-    let mut targets = BTreeSet::new();
-    for mount in &wish.mounts {
-        let invalid = |rule: &str| {
-            let kind = match mount.source {
-                MountSource::Bind { .. } => "bind",
-                MountSource::Volume { .. } => "volume",
-                MountSource::Tmpfs { .. } => "tmpfs",
-            };
-            ContainerError::Invalid(format!("invalid mount config for type \"{kind}\": {rule}"))
-        };
-        if mount.target.is_empty() {
-            return Err(invalid("field Target must not be empty"));
-        }
-        let target = spec::clean(&mount.target).filter(|_| mount.target.starts_with('/'));
-        let target = target.ok_or_else(|| {
-            invalid(&format!(
-                "invalid mount path: '{}' mount path must be absolute and not the root",
-                mount.target
-            ))
-        })?;
-        if let MountSource::Bind { path, .. } = &mount.source
-            && !path.is_absolute()
-        {
-            let text = format!("invalid mount path: '{}' mount path must be absolute", path.display());
-            return Err(invalid(&text));
-        }
-        if !targets.insert(target) {
-            return Err(ContainerError::Invalid(format!("Duplicate mount point: {}", mount.target)));
-        }
-    }
-    Ok(())
-}
-
-fn check_name(name: &str) -> Result<(), ContainerError> {
-    let good = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
-    let good_first = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
-    if name.len() >= 2 && good_first && name.chars().all(good) {
-        return Ok(());
-    }
-    let text = format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
-    Err(ContainerError::Invalid(text))
 }
 
 /// How long a container may take to stop if nothing is said.

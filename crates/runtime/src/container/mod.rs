@@ -20,6 +20,7 @@ pub(crate) mod oci;
 pub(crate) mod prepare;
 pub mod restart;
 pub(crate) mod rootfs;
+pub(crate) mod rules;
 pub(crate) mod sealed;
 pub mod signal;
 pub(crate) mod spec;
