@@ -8,6 +8,7 @@ mod find;
 mod logs;
 mod older;
 mod progress;
+mod remainder;
 mod request;
 mod respond;
 mod routes;

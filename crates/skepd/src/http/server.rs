@@ -31,6 +31,7 @@ use tower::ServiceExt;
 use crate::config::Listener;
 use crate::daemon::Daemon;
 use crate::feed;
+use crate::http::remainder::Whole;
 use crate::http::request::Spoken;
 use crate::http::{Failure, routes, tls, version};
 
@@ -157,7 +158,7 @@ impl House {
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let (router, place) = (router.clone(), place.clone());
             async move {
-                let mut request = request.map(Body::new);
+                let mut request = request.map(|body| Body::new(Whole::new(body)));
                 request.extensions_mut().insert(place);
                 Ok::<_, Infallible>(answer(router, request).await)
             }

@@ -1,6 +1,6 @@
 //! What goes wrong outside of the daemon: it says what is the matter, and serves on.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
@@ -27,6 +27,35 @@ fn ten_thousand_silent_clients_keep_nobody_out() {
     assert!(host.docker(&["version"]).contains("Server"));
     drop(silent);
     assert!(host.docker(&["info"]).contains("Server Version"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn who_is_refused_while_it_still_speaks_hears_why() {
+    let host = Host::start();
+    let mut client = UnixStream::connect(host.path("sock")).expect("the daemon listens");
+    let head =
+        "PUT /containers/nobody/archive?path=/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    client.write_all(head.as_bytes()).expect("the daemon hears");
+    let answer = until_said(&mut client, "No such container: nobody");
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    // More than fits into the socket: the daemon takes it all, and then the next request.
+    let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
+    (0..64).for_each(|_| client.write_all(&chunk).expect("the daemon still hears"));
+    client.write_all(b"0\r\n\r\nGET /_ping HTTP/1.1\r\nHost: x\r\n\r\n").expect("the daemon still hears");
+    until_said(&mut client, "\r\n\r\nOK");
+}
+
+/// Reads until something was said, and gives all that was read.
+fn until_said(client: &mut UnixStream, said: &str) -> String {
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains(said) {
+        let mut some = [0; 1024];
+        let count = client.read(&mut some).expect("the daemon answers");
+        assert!(count > 0, "the daemon went away after {:?}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&some[..count]);
+    }
+    String::from_utf8_lossy(&heard).into_owned()
 }
 
 #[test]
