@@ -1,4 +1,6 @@
 //! At most one task of each slot is wanted to run; one of each version while new ones start first.
+//!
+//! What was wanted together before stays lawful: it was judged when it began, by the way of updating of that time.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +26,16 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     for id in services {
         let Some(service) = view.now.services.get(id) else { continue };
         let overlaps = starts_first(service);
-        let mut wanted: BTreeMap<Seat, usize> = BTreeMap::new();
+        let mut wanted: BTreeMap<Seat, Vec<&Task>> = BTreeMap::new();
         for task in view.now.tasks_of(id).filter(|task| is_wanted(task)) {
             let node = task.node_id.filter(|_| is_global(service));
             let version = task.spec_version.filter(|_| overlaps);
-            *wanted.entry((task.slot, node, version)).or_default() += 1;
+            wanted.entry((task.slot, node, version)).or_default().push(task);
         }
-        if let Some(((slot, node, _), count)) = wanted.iter().find(|(_, count)| **count > 1) {
+        let is_new = |task: &&Task| !view.before.tasks.get(task.id).is_some_and(|before| is_wanted(before));
+        let crowded = |tasks: &[&Task]| tasks.len() > 1 && tasks.iter().any(is_new);
+        if let Some(((slot, node, _), tasks)) = wanted.iter().find(|(_, tasks)| crowded(tasks)) {
+            let count = tasks.len();
             let name = &service.spec.annotations.name;
             let in_slot = view.now.tasks_in_slot(id, *slot).map(|task| describe(task));
             let all: Vec<String> = in_slot.collect();
