@@ -1,6 +1,6 @@
 //! Goes from an older spec to the present one, place after place, or back.
 //!
-//! In: the draft, the services whose spec or tasks want a look. Out: the same draft, at most one step further:
+//! In: the draft, the services whose spec, tasks or nodes want a look. Out: the same draft, at most one step further:
 //! old tasks give way to new ones, so many at a time; too many failures pause or take back; or all is done.
 //! Nothing waits here. What was done is read from the book: the first clean task that a place got since the
 //! update began is its *fresh* one.
@@ -43,6 +43,12 @@ pub(super) fn run(draft: &mut Draft, agenda: &mut Agenda, watch: &mut Watch, cx:
         };
         step(draft, agenda, (&service, watch), cx);
     }
+    for (place, tasks) in left_behind(draft, agenda) {
+        if draft.is_full() {
+            return;
+        }
+        renew(draft, agenda, (place, &tasks, UpdateOrder::StopFirst), cx);
+    }
 }
 
 /// True while an update or rollback makes steps.
@@ -51,11 +57,34 @@ pub(super) fn is_going_on(service: &Service) -> bool {
     matches!(state, Some(UpdateState::Updating | UpdateState::RollbackStarted))
 }
 
-/// Services that were touched, and those of touched tasks if an update goes on.
+/// True if an update or rollback was stopped, and waits for the user.
+fn is_paused(service: &Service) -> bool {
+    let state = service.update_status.as_ref().map(|status| status.state);
+    matches!(state, Some(UpdateState::Paused | UpdateState::RollbackPaused))
+}
+
+/// Services that were touched, and those of touched tasks, or of tasks on touched nodes, if an update goes on.
 fn concerned(state: &State, agenda: &Agenda) -> BTreeSet<ServiceId> {
-    let owners = agenda.tasks.iter().filter_map(|id| state.tasks.get(*id)?.service_id);
+    let touched = agenda.tasks.iter().filter_map(|id| state.tasks.get(*id));
+    let on_nodes = agenda.nodes.iter().flat_map(|id| state.tasks_on(*id));
+    let owners = touched.chain(on_nodes).filter_map(|task| task.service_id);
     let updated = owners.filter(|id| state.services.get(*id).is_some_and(|service| is_going_on(service)));
     agenda.services.iter().copied().chain(updated).collect()
+}
+
+/// What stayed old on nodes that could not be renewed while their services were, and now can: it is renewed at once,
+/// and no update is made of it.
+fn left_behind(state: &State, agenda: &Agenda) -> BTreeMap<Place, Vec<Arc<Task>>> {
+    let on_nodes = agenda.nodes.iter().flat_map(|id| state.tasks_on(*id)).filter(|task| is_wanted(task));
+    let places = on_nodes.filter_map(|task| Place::of(state, task));
+    let per_node: BTreeSet<Place> = places.filter(|place| matches!(place, Place::On(..))).collect();
+    let is_left_behind = |place: Place, tasks: &[Arc<Task>]| {
+        let service = state.services.get(place.service());
+        let is_at_rest = |it: &Service| !is_job(&it.spec.mode) && !is_going_on(it) && !is_paused(it);
+        service.is_some_and(|it| is_at_rest(it) && is_old(state, it, place, tasks))
+    };
+    let places = per_node.into_iter().map(|place| (place, place.tasks(state)));
+    places.filter(|(place, tasks)| is_left_behind(*place, tasks)).collect()
 }
 
 fn step(
@@ -64,15 +93,8 @@ fn step(
     (service, watch): (&Arc<Service>, &mut Watch),
     cx: &mut Cx<'_>,
 ) {
-    let state = service.update_status.as_ref().map_or(UpdateState::Unknown, |status| status.state);
-    match state {
-        UpdateState::Paused | UpdateState::RollbackPaused => return,
-        UpdateState::Updating | UpdateState::RollbackStarted => {}
-        UpdateState::Unknown | UpdateState::Completed | UpdateState::RollbackCompleted => {
-            if !begin(draft, service) {
-                return;
-            }
-        }
+    if is_paused(service) || (!is_going_on(service) && !begin(draft, service)) {
+        return;
     }
     let service = draft.services.get(service.id).expect("an update removes no service").clone();
     let seen = watch.running.entry(service.id).or_default();
@@ -188,29 +210,9 @@ impl Progress {
             if draft.is_full() {
                 return;
             }
-            self.renew(draft, agenda, (*place, tasks), cx);
+            renew(draft, agenda, (*place, tasks, self.config.order), cx);
         }
         self.look_again(agenda, cx.now);
-    }
-
-    /// Makes a new task for the place, to be started when the old one has stopped, or to let it stop later.
-    fn renew(
-        &self,
-        draft: &mut Draft,
-        agenda: &mut Agenda,
-        (place, tasks): (Place, &[Arc<Task>]),
-        cx: &mut Cx<'_>,
-    ) {
-        let (desired, kept) = match self.config.order {
-            UpdateOrder::StopFirst => (TaskState::Ready, None),
-            UpdateOrder::StartFirst => (TaskState::Running, serving(tasks)),
-        };
-        for task in tasks.iter().filter(|task| is_wanted(task) && Some(task.id) != kept) {
-            wish(draft, task, TaskState::Shutdown);
-        }
-        let task = place.new_task(draft, &self.service, desired, cx);
-        draft.create(task);
-        restart::start_due(draft, agenda, &self.service, place);
     }
 
     /// Wants a look when the next place may be renewed, or the last one is trusted.
@@ -268,6 +270,26 @@ impl Fresh {
     fn is_busy(&self, now: Timestamp, delay: Duration) -> bool {
         !self.leftover.is_empty() || self.since.is_none_or(|since| since + delay > now)
     }
+}
+
+/// Makes a new task for the place, to be started when the old one has stopped, or to let it stop later.
+fn renew(
+    draft: &mut Draft,
+    agenda: &mut Agenda,
+    (place, tasks, order): (Place, &[Arc<Task>], UpdateOrder),
+    cx: &mut Cx<'_>,
+) {
+    let Some(service) = draft.services.get(place.service()).cloned() else { return };
+    let (desired, kept) = match order {
+        UpdateOrder::StopFirst => (TaskState::Ready, None),
+        UpdateOrder::StartFirst => (TaskState::Running, serving(tasks)),
+    };
+    for task in tasks.iter().filter(|task| is_wanted(task) && Some(task.id) != kept) {
+        wish(draft, task, TaskState::Shutdown);
+    }
+    let task = place.new_task(draft, &service, desired, cx);
+    draft.create(task);
+    restart::start_due(draft, agenda, &service, place);
 }
 
 /// The one old task that stays until the new one runs: one that runs, or else the newest.
