@@ -12,7 +12,7 @@ use model::{Cx, Duration, Service, Task, TaskState, Timestamp};
 use store::{Draft, State};
 
 use super::agenda::{Agenda, Reminder, is_stranded};
-use super::orchestrate::place::{Place, goal, is_job, is_per_node, is_wanted};
+use super::orchestrate::place::{Place, age, goal, is_job, is_per_node, is_wanted};
 use super::orchestrate::slots::wish;
 use super::update;
 
@@ -55,18 +55,19 @@ fn replace(draft: &mut Draft, service: &Service, task: &Arc<Task>, tasks: &[Arc<
     wish(draft, task, TaskState::Shutdown);
     let misplaced = is_per_node(&service.spec.mode) && is_stranded(draft, task);
     let Some(place) = Place::of(draft, task).filter(|_| allowed && !misplaced) else { return };
-    if is_filled(draft, service, place) {
+    if is_filled(draft, service, place, task) {
         return;
     }
     let next = place.new_task(draft, service, TaskState::Ready, cx);
     draft.create(next);
 }
 
-/// True if the place has a task that is as the service wishes already: one that starts first makes the old one's
-/// replacement needless.
-fn is_filled(draft: &Draft, service: &Service, place: Place) -> bool {
-    let present = |task: &Arc<Task>| is_wanted(task) && update::is_up_to_date(draft, task);
-    place.tasks(draft).iter().any(|task| present(task) && !is_over(draft, service, task))
+/// True if the place has a task that makes a replacement of this one needless: one that is as the service wishes
+/// already, or a later one, which stays until an update renews it in its turn.
+fn is_filled(draft: &Draft, service: &Service, place: Place, task: &Task) -> bool {
+    let follows = |other: &Task| age(other) > age(task) || update::is_up_to_date(draft, other);
+    let present = |other: &Arc<Task>| is_wanted(other) && !is_over(draft, service, other);
+    place.tasks(draft).iter().any(|other| present(other) && follows(other))
 }
 
 /// True if the task's policy lets another one follow it. `tasks` are all of its place, oldest first.
