@@ -1,28 +1,26 @@
 //! The only reading of the time.
 //!
 //! Wall time is read once; from then on monotonic time is added to it, so that a jump of the wall clock is no
-//! jump here. Where the wall clock has run ahead for good, the clock follows it forwards, never backwards.
+//! jump here.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use model::{Duration, Timestamp};
+use nix::time::ClockId;
 
 /// The time by the daemon's clock. Never goes back while the daemon runs.
 pub fn now() -> Timestamp {
     let anchor = anchor();
     let elapsed = i64::try_from(anchor.monotonic.elapsed().as_nanos()).unwrap_or(i64::MAX);
-    let lead = LEAD_NANOS.load(Ordering::Relaxed);
-    Timestamp::from_nanos(anchor.wall_nanos.saturating_add(elapsed).saturating_add(lead))
+    Timestamp::from_nanos(anchor.wall_nanos.saturating_add(elapsed))
 }
 
-/// Follows the wall clock if it is ahead of this one by more than a second. To be called now and then.
-pub fn follow_wall() {
-    let behind = wall_nanos().saturating_sub(now().nanos());
-    if behind > 1_000_000_000 {
-        LEAD_NANOS.fetch_add(behind, Ordering::Relaxed);
-    }
+/// How long the machine has been up, as a time since 1970. It goes on while the machine sleeps, which [`now`] does not:
+/// for those who must know whether others may have acted meanwhile.
+pub fn uptime() -> Timestamp {
+    let up = ClockId::CLOCK_BOOTTIME.now().expect("Linux has this clock");
+    Timestamp::from_parts(up.tv_sec(), up.tv_nsec().try_into().unwrap_or(0))
 }
 
 /// A monotonic instant for timers of tokio that shall end at `at`.
@@ -41,7 +39,6 @@ struct Anchor {
 }
 
 static ANCHOR: OnceLock<Anchor> = OnceLock::new();
-static LEAD_NANOS: AtomicI64 = AtomicI64::new(0);
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place where the time is read")]
 fn anchor() -> &'static Anchor {
@@ -60,8 +57,8 @@ mod tests {
 
     #[test]
     fn time_does_not_go_back() {
-        let first = now();
-        follow_wall();
-        assert!(now() >= first);
+        let first = (now(), uptime());
+        assert!(first.0 > first.1, "the machine was started after 1970");
+        assert!(now() >= first.0 && uptime() >= first.1);
     }
 }

@@ -35,8 +35,13 @@ pub async fn run<M: Machine>(
 
 /// Ends at that time by the daemon's clock; never, if there is none.
 pub async fn sleep_until(due: Option<model::Timestamp>) {
-    match due {
-        Some(at) => tokio::time::sleep_until(clock::deadline(at)).await,
+    sleep(due.map(|at| at.since(clock::now()))).await;
+}
+
+/// Ends after so long; never, if there is no end.
+pub async fn sleep(rest: Option<model::Duration>) {
+    match rest {
+        Some(rest) => tokio::time::sleep(rest).await,
         None => std::future::pending().await,
     }
 }

@@ -211,7 +211,7 @@ impl Manager {
             Self { ask, reader, group, raft_id, cluster, tls, registrar, shutdown, failure: failed };
 
         let stop = manager.shutdown.token().clone();
-        let replica = Replica::new(pace.of(raft_id), &stored, host::chance::chance()?, clock::now());
+        let replica = Replica::new(pace.of(raft_id), &stored, host::chance::chance()?, clock::uptime());
         let ways =
             Ways { leader, messages, leadership, orders: orders.clone(), alarm: Alarm(failure.clone()) };
         let pump = ReplicaPump::new(replica, book, writer, ways, snapshot_position(&stored));

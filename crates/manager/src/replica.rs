@@ -2,13 +2,14 @@
 //!
 //! In: orders from other pumps, messages from other managers, what the log's thread has written. Out: the book,
 //! messages to other managers, and for the leader's pump the news of what became of its proposals. It has its own
-//! task, so that a long round of the leader delays no heartbeat.
+//! task, so that a long round of the leader delays no heartbeat; and it goes by the time since the machine was started,
+//! which nobody sets, for what replicas promise each other rests on how long things take.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use host::clock;
-use host::pump::sleep_until;
+use host::pump;
 use model::{Machine, Timestamp};
 use raft::{
     Commit, ConfChange, ConfChangeKind, ConfState, Entry, Index, Input, Lead, Output, Position, Refused,
@@ -195,7 +196,7 @@ impl ReplicaPump {
                 biased;
                 () = stop.cancelled() => break,
                 Some(order) = orders.recv() => if self.obey(order).is_err() { break },
-                () = sleep_until(due) => self.tell(Input::Wake),
+                () = pump::sleep(due.map(|at| at.since(clock::uptime()))) => self.tell(Input::Wake),
             }
             self.ask_for_readers();
         }
@@ -261,7 +262,7 @@ impl ReplicaPump {
     /// Asks how far the group has committed, if somebody waits for that.
     fn ask_for_readers(&mut self) {
         let ticket = self.ticket();
-        if self.readers.ask(ticket, clock::now()) {
+        if self.readers.ask(ticket, clock::uptime()) {
             self.tell(Input::Read { ticket });
         }
     }
@@ -273,7 +274,7 @@ impl ReplicaPump {
 
     /// Hands something to the replica, and carries out what it wishes, in order.
     fn tell(&mut self, input: Input) {
-        for output in self.replica.handle(clock::now(), input) {
+        for output in self.replica.handle(clock::uptime(), input) {
             match output {
                 Output::Persist(persist) => self.writer.write(Write::Persist(persist)),
                 Output::Send(message) => self.send(message),

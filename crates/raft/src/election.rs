@@ -45,6 +45,8 @@ pub(crate) struct Reign {
     pub(crate) reads: Reads,
     /// A handover that was begun.
     pub(crate) transfer: Option<Transfer>,
+    /// It told another to hold an election at once, whatever was promised: no promise counts any more.
+    pub(crate) has_let_go: bool,
     /// A snapshot was asked for, and has not come yet.
     pub(crate) awaits_snapshot: bool,
     /// When to say again that it still leads.
@@ -58,28 +60,28 @@ pub(crate) struct Reign {
 pub(crate) struct Timers {
     /// Woken at least once.
     started: bool,
-    /// When a leader was last heard, or a vote given.
-    heard: Timestamp,
     /// When patience ends.
     election_due: Timestamp,
+    /// Until when no vote is given: a leader may rely on it (`lease`).
+    bound: Timestamp,
 }
 
 impl Timers {
-    /// Of a replica that was just made.
-    pub(crate) fn at(now: Timestamp) -> Self {
-        Self { started: false, heard: now, election_due: now }
+    /// Of a replica that was just made. It may have promised something in an earlier life.
+    pub(crate) fn at(now: Timestamp, bound: Duration) -> Self {
+        Self { started: false, election_due: now, bound: now + bound }
     }
 }
 
 impl Replica {
     pub(crate) fn next_timer(&self) -> Option<Timestamp> {
         if !self.timers.started {
-            return Some(self.timers.heard);
+            return Some(self.timers.election_due);
         }
         match &self.role {
             Role::Leader(reign) if reign.progress.is_empty() => None,
             Role::Leader(reign) => {
-                let transfer = reign.transfer.as_ref().map(|transfer| transfer.due);
+                let transfer = reign.transfer_due(self.now);
                 transfer.into_iter().chain([reign.heartbeat_due, reign.count_due]).min()
             }
             Role::Follower | Role::Candidate { .. } if self.may_lead() => Some(self.timers.election_due),
@@ -101,16 +103,14 @@ impl Replica {
         }
     }
 
-    /// How long patience lasts at least.
     pub(crate) fn election_timeout(&self) -> Duration {
-        self.config.tick * self.config.election_ticks
+        self.config.election_timeout()
     }
 
     /// Starts to wait for a leader anew.
     pub(crate) fn be_patient(&mut self) {
         let timeout = self.election_timeout();
         let chance = self.chance.below(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
-        self.timers.heard = self.now;
         self.timers.election_due = self.now + timeout + Duration::from_nanos(chance);
     }
 
@@ -118,8 +118,11 @@ impl Replica {
     pub(crate) fn term_allows(&mut self, message: &Message) -> bool {
         let Message { from, to: _, term, body } = message;
         match (term.cmp(&self.term), body) {
+            (
+                std::cmp::Ordering::Equal | std::cmp::Ordering::Greater,
+                Body::Vote { by_transfer: false, .. },
+            ) if self.is_bound() => false,
             (std::cmp::Ordering::Equal, _) => true,
-            (std::cmp::Ordering::Greater, Body::Vote { by_transfer: false, .. }) if self.is_led() => false,
             (std::cmp::Ordering::Greater, Body::Vote { ballot: Ballot::Pre, .. }) => true,
             (std::cmp::Ordering::Greater, Body::Voted { ballot: Ballot::Pre, granted: true }) => true,
             (
@@ -146,14 +149,16 @@ impl Replica {
         }
     }
 
-    /// Follows in this reign, whoever leads in it.
+    /// Follows in this reign, whoever leads in it. Nothing is lent in it yet; what was lent in its own reign binds.
     pub(crate) fn follow(&mut self, term: Term, leader: Option<ReplicaId>) {
         if term != self.term {
             self.term = term;
             self.vote = 0;
         }
         self.leader = leader;
+        self.end_lease();
         if let Role::Leader(reign) = std::mem::replace(&mut self.role, Role::Follower) {
+            self.timers.bound = self.timers.bound.max(reign.lent_until());
             for ticket in reign.reads.tickets() {
                 self.refuse(ticket, Refused::NotLeader);
             }
@@ -171,6 +176,7 @@ impl Replica {
                 self.be_patient();
             }
         }
+        self.timers.bound = self.now + self.election_timeout();
         true
     }
 
@@ -189,6 +195,7 @@ impl Replica {
         }
         let mut votes = BTreeMap::new();
         self.leader = None;
+        self.end_lease();
         match ballot {
             Ballot::Pre => drop(votes.insert(self.config.id, true)),
             Ballot::Real => {
@@ -241,10 +248,15 @@ impl Replica {
         self.members.is_voter(self.config.id)
     }
 
-    /// Whether there is a leader so lately heard that an election would only disturb.
-    fn is_led(&self) -> bool {
-        let was_heard = self.leader.is_some() && self.now < self.timers.heard + self.election_timeout();
-        self.config.check_quorum && (was_heard || matches!(self.role, Role::Leader(_)))
+    /// Whether a leader was heard so lately that an election would only disturb, and may rely on there being none.
+    fn is_bound(&self) -> bool {
+        let is_leader = matches!(self.role, Role::Leader(_));
+        self.config.check_quorum && (is_leader || self.now < self.timers.bound)
+    }
+
+    /// The leader has left the group by everyone's consent: it relies on nothing any more.
+    pub(crate) fn unbind(&mut self) {
+        self.timers.bound = self.now;
     }
 
     fn count_votes(&mut self) {
@@ -269,6 +281,7 @@ impl Replica {
             changes: last,
             reads: Reads::default(),
             transfer: None,
+            has_let_go: false,
             awaits_snapshot: false,
             heartbeat_due: self.now + self.config.tick * self.config.heartbeat_ticks,
             count_due: self.now + self.election_timeout(),
@@ -282,6 +295,7 @@ impl Replica {
         let next_count = self.now + self.election_timeout();
         let now = self.now;
         self.give_up_transfer(|transfer| transfer.due <= now);
+        self.hand_over();
         let Role::Leader(reign) = &mut self.role else { return };
         let (beats, counts) = (reign.heartbeat_due <= self.now, reign.count_due <= self.now);
         if beats {

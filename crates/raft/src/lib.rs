@@ -6,6 +6,7 @@
 
 mod election;
 pub mod entry;
+mod lease;
 mod log;
 mod membership;
 pub mod message;

@@ -68,6 +68,7 @@ impl Replica {
         if *before == *self.members {
             return;
         }
+        self.end_lease();
         let has_left = !self.members.contains(self.config.id);
         if has_left && matches!(self.role, Role::Leader(_)) {
             self.follow(self.term, None);
@@ -76,6 +77,7 @@ impl Replica {
         let leader_left = self.leader == Some(change.replica) && change.kind == ConfChangeKind::Remove;
         if leader_left && change.replica != self.config.id {
             self.leader = None;
+            self.unbind();
             self.hold_election(Ballot::Real, Cause::Silence);
         }
     }

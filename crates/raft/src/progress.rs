@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::entry::Index;
+use crate::lease::Pact;
 
 /// One follower, as the leader sees it.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Progress {
     pub(crate) flow: Flow,
     /// It was heard since the leader last counted who is there.
     pub(crate) active: bool,
+    /// What it has promised, and what it was lent.
+    pub(crate) pact: Pact,
 }
 
 /// How a follower is fed.
@@ -44,7 +47,13 @@ pub(crate) enum Flow {
 impl Progress {
     /// A follower of which nothing is known: it may have everything up to `last`.
     pub(crate) fn new(last: Index) -> Self {
-        Self { matched: 0, next: last + 1, flow: Flow::Probe { asked: false }, active: false }
+        Self {
+            matched: 0,
+            next: last + 1,
+            flow: Flow::Probe { asked: false },
+            active: false,
+            pact: Pact::default(),
+        }
     }
 
     /// Whether nothing at all may be sent now.

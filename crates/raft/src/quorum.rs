@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::{Index, ReplicaId};
+use crate::entry::ReplicaId;
 
 /// How an election stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub(crate) fn majority(voters: usize) -> usize {
     voters / 2 + 1
 }
 
-/// The highest place that a majority of the voters has reached; 0 without voters.
-pub(crate) fn reached(places: impl Iterator<Item = Index>) -> Index {
-    let mut places: Vec<Index> = places.collect();
+/// The highest place, or the latest time, that a majority of the voters has reached; the very first without voters.
+pub(crate) fn reached<T: Ord + Copy + Default>(places: impl Iterator<Item = T>) -> T {
+    let mut places: Vec<T> = places.collect();
     places.sort_unstable_by(|a, b| b.cmp(a));
-    places.get(majority(places.len()) - 1).copied().unwrap_or(0)
+    places.get(majority(places.len()) - 1).copied().unwrap_or_default()
 }
 
 /// How the election stands; `votes` may hold voices that do not count.

@@ -11,6 +11,7 @@ use crate::election::{Role, Timers};
 use crate::entry::{
     Bytes, ConfChange, ConfState, HardState, Index, Payload, ReplicaId, Snapshot, Stored, Term,
 };
+use crate::lease::Lease;
 use crate::log::Log;
 use crate::message::{Body, Message};
 use crate::output::{Commit, Lead, Outbox, Output, Refused, Ticket};
@@ -103,6 +104,11 @@ impl Config {
         Self { tick: Duration::from_millis(100), election_ticks: 4, pre_vote: true, ..Self::new(id) }
     }
 
+    /// How long patience lasts at least.
+    pub(crate) fn election_timeout(&self) -> Duration {
+        self.tick * self.election_ticks
+    }
+
     /// SwarmKit's behaviour (`raft.md` section 1).
     pub fn new(id: ReplicaId) -> Self {
         Self {
@@ -133,6 +139,7 @@ pub struct Replica {
     pub(crate) vote: ReplicaId,
     pub(crate) role: Role,
     pub(crate) leader: Option<ReplicaId>,
+    pub(crate) lease: Lease,
     pub(crate) members: Arc<ConfState>,
     pub(crate) log: Log,
     pub(crate) out: Outbox,
@@ -175,16 +182,18 @@ impl Replica {
     pub fn new(config: Config, stored: &Stored, mut chance: Chance, now: Timestamp) -> Self {
         let HardState { term, vote, commit: _ } = stored.hard_state;
         let members = stored.snapshot.as_ref().map(|snapshot| snapshot.members.clone()).unwrap_or_default();
+        let bound = config.election_timeout();
         Self {
             config,
             life: chance.number(),
             chance,
             now,
-            timers: Timers::at(now),
+            timers: Timers::at(now, bound),
             term,
             vote,
             role: Role::Follower,
             leader: None,
+            lease: Lease::default(),
             members: Arc::new(members),
             log: Log::new(stored),
             out: Outbox::default(),

@@ -45,19 +45,17 @@ impl Replica {
         }
     }
 
-    /// Tells everyone that it still leads, with the mark of the youngest reader who waits.
+    /// Tells everyone that it still leads.
     pub(crate) fn broadcast_heartbeat(&mut self) {
-        let Role::Leader(reign) = &self.role else { return };
-        let context = reign.reads.youngest_mark();
         let committed = self.log.committed();
-        let beats: Vec<_> =
-            reign.progress.iter().map(|(to, progress)| (*to, progress.matched.min(committed))).collect();
-        for (to, commit) in beats {
-            self.say(to, Body::Heartbeat { commit, context: context.clone() });
+        for (to, context) in self.beats() {
+            let Role::Leader(reign) = &self.role else { return };
+            let commit = reign.progress.get(&to).map_or(0, |progress| progress.matched.min(committed));
+            self.say(to, Body::Heartbeat { commit, context });
         }
     }
 
-    /// Lets stand what a majority has on disk, and tells the others.
+    /// Lets stand what a majority has on disk, and everyone who may read without asking; tells the others.
     pub(crate) fn advance_commit(&mut self) {
         let Role::Leader(reign) = &self.role else { return };
         let stable = self.log.stable();
@@ -66,7 +64,7 @@ impl Replica {
             None if *id == self.config.id => stable,
             None => 0,
         };
-        let reached = quorum::reached(self.members.voters.iter().map(matched));
+        let reached = quorum::reached(self.members.voters.iter().map(matched)).min(reign.allowed(self.now));
         if self.log.term(reached) == Some(self.term) && self.log.commit_to(reached) {
             self.broadcast_entries();
             self.answer_early();
@@ -103,6 +101,7 @@ impl Replica {
     pub(crate) fn on_heartbeat(&mut self, from: ReplicaId, commit: Index, context: Vec<u8>) {
         if self.heed(from) {
             self.log.commit_to(commit);
+            let context = self.answer_beat(context);
             self.say(from, Body::HeartbeatHeard { context });
         }
     }
@@ -144,7 +143,9 @@ impl Replica {
         if progress.matched < last || matches!(progress.flow, Flow::Probe { .. }) {
             self.send_entries(from, Empty::Send);
         }
-        self.reader_confirmed(from, context);
+        if let Some(mark) = self.on_beat_answered(from, context) {
+            self.reader_confirmed(from, mark);
+        }
     }
 
     /// A message got lost: what was sent without waiting has to be compared again.

@@ -64,6 +64,7 @@ impl Replica {
         let restored = if is_for_us { self.log.restore(snapshot) } else { None };
         let index = if restored.is_some() { last } else { self.log.committed() };
         if let Some(members) = restored {
+            self.end_lease();
             self.members = Arc::new(members);
         }
         self.say(from, Body::Appended { index });

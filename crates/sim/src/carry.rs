@@ -275,13 +275,13 @@ impl Swarm {
 
     /// Starts the manager of a machine, if it has one that does not run.
     pub(crate) fn start_manager(&mut self, number: NodeNumber) {
-        let now = self.shown(number);
+        let uptime = self.machine(number).clock.uptime(self.now());
         let chance = Chance::from_number(self.chance.number());
         let machine = &mut self.machines[number.0 as usize];
         let (Some(disk), None) = (&machine.disk, &machine.manager) else { return };
         let config = raft::Config { id: disk.replica, ..self.plan.habits.clone() };
         let stored = disk.stored();
-        let replica = (self.plan.replica)(number, config, stored, chance, now);
+        let replica = (self.plan.replica)(number, config, stored, chance, uptime);
         machine.manager = Some(Manager::start((disk.replica, number), stored, replica, &self.archive));
         machine.node.is_manager = true;
         self.tell_manager(number, Told::Wake);

@@ -16,6 +16,7 @@ use raft::{
 use store::State;
 
 use crate::archive::{Archive, Members, Page, context};
+use crate::clock::Clock;
 use crate::desk::Posted;
 use crate::disk::Write;
 use crate::mail::{Question, Reply, Route, not_now};
@@ -74,6 +75,8 @@ pub enum Effect {
 pub struct Ground<'a> {
     /// What its clock shows.
     pub now: Timestamp,
+    /// How long it believes it has been up.
+    pub uptime: Timestamp,
     /// Chance.
     pub chance: &'a mut Chance,
     /// What bytes stand for.
@@ -185,9 +188,11 @@ impl Manager {
         }
     }
 
-    /// When it wants to be woken, on its own clock.
-    pub fn wake_at(&self) -> Option<Timestamp> {
-        self.replica.wake_at().into_iter().chain(self.office.wake_at()).min()
+    /// When it wants to be woken, in the world's time.
+    pub fn wake_at(&self, clock: Clock) -> Option<Timestamp> {
+        let replica = self.replica.wake_at().map(|at| clock.time_of_uptime(at));
+        let office = self.office.wake_at().map(|at| clock.time(at));
+        replica.into_iter().chain(office).min()
     }
 
     /// The last entry it has applied, and the group as of it.
@@ -224,7 +229,7 @@ impl Manager {
                 }
             }
             Told::Wake => {
-                if self.replica.wake_at().is_some_and(|at| at <= ground.now) {
+                if self.replica.wake_at().is_some_and(|at| at <= ground.uptime) {
                     self.order(Input::Wake, ground);
                 }
                 if self.office.wake_at().is_some_and(|at| at <= ground.now) {
@@ -255,7 +260,7 @@ impl Manager {
 
     /// Hands something to the replica, and carries out what it wishes, in order.
     fn order(&mut self, input: Input, ground: &mut Ground<'_>) {
-        for output in self.replica.handle(ground.now, input) {
+        for output in self.replica.handle(ground.uptime, input) {
             match output {
                 Output::Persist(persist) => ground.effects.push(Effect::Write(Write::Persist(persist))),
                 Output::Send(message) => ground.effects.push(Effect::Send(message)),

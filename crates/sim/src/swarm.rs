@@ -166,7 +166,7 @@ impl Swarm {
         let truth = Truth::of(now, plan.names.clone(), plan.is_watched);
         let ids = founded.nodes.iter().map(|node| node.id).collect();
         let mut swarm = Self {
-            machines: founded.nodes.into_iter().map(Machine::new).collect(),
+            machines: founded.nodes.into_iter().zip(0..).map(Machine::new).collect(),
             network: Network::default(),
             chance,
             truth,
@@ -421,7 +421,7 @@ impl Swarm {
         let (right, shown) = (self.now(), self.shown(number));
         let machine = self.machine_mut(number);
         if !machine.node.is_up && shown > right {
-            machine.clock = Clock::default();
+            machine.clock.correct();
             machine.node.containers.clock_goes_back(shown, shown.since(right));
             self.truth.tally.count(Blow::ClockBack);
         }
@@ -533,11 +533,12 @@ impl Swarm {
 
     /// Hands something to a manager, and does what it wants.
     pub(crate) fn tell_manager(&mut self, number: NodeNumber, told: Told) {
-        let now = self.shown(number);
+        let (now, uptime) = (self.shown(number), self.machine(number).clock.uptime(self.now()));
         let machine = &mut self.machines[number.0 as usize];
         let Some(manager) = &mut machine.manager else { return };
         let mut ground = Ground {
             now,
+            uptime,
             chance: &mut self.chance,
             archive: &mut self.archive,
             truth: &mut self.truth,
@@ -547,7 +548,7 @@ impl Swarm {
         };
         manager.hear(told, &mut ground);
         let effects = ground.effects;
-        let wake = manager.wake_at().map(|at| machine.clock.time(at));
+        let wake = manager.wake_at(machine.clock);
         if let Some(at) = wake.filter(|at| machine.wake.is_none_or(|wake| *at < wake)) {
             machine.wake = Some(at);
             let life = machine.manager_life;
@@ -559,10 +560,11 @@ impl Swarm {
 }
 
 impl Machine {
-    fn new(node: SimNode) -> Self {
+    /// Its quartz is a few hundredths too fast or too slow.
+    fn new((node, number): (SimNode, i64)) -> Self {
         Self {
             node,
-            clock: Clock::default(),
+            clock: Clock::hasty(number % 5 * 20 - 40),
             disk: None,
             manager: None,
             manager_life: 0,

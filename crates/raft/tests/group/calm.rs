@@ -144,7 +144,7 @@ fn a_change_of_address_leaves_the_group_as_it_is() {
 fn readers_anywhere_are_answered_by_a_majority() {
     let mut cluster = Cluster::of(3, 12);
     for reader in 1..=3 {
-        cluster.input(reader, Input::Read { ticket: 77 });
+        cluster.read(reader, 77);
         cluster.run(100);
         let answer = cluster.nodes[&reader].answers.last();
         assert!(matches!(answer, Some(Output::Readable { ticket: 77, .. })), "{reader}: {answer:?}");
@@ -186,6 +186,7 @@ fn a_follower_confirms_the_leader_whom_it_asks() {
     let answers_at_once = |size, terms_ago| {
         let mut cluster = Cluster::of(size, 17);
         let term = cluster.nodes[&1].disk.hard_state.term;
+        cluster.trust_ends(1);
         answers_at_once(&mut cluster, 1, 2, term - terms_ago)
     };
     assert!(answers_at_once(3, 0));
@@ -196,7 +197,7 @@ fn a_follower_confirms_the_leader_whom_it_asks() {
 #[test]
 fn a_leader_cut_off_answers_no_reader() {
     let mut cluster = Cluster::of(3, 13);
-    cluster.split(&[1]);
+    cluster.trust_ends(1);
     cluster.input(1, Input::Read { ticket: 77 });
     cluster.run(40_000);
     let refused = Output::Refused { ticket: 77, why: Refused::NotLeader };

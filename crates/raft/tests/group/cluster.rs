@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     sequence: u64,
     /// What was ever applied anywhere, by place.
     pub(crate) truth: Vec<Entry>,
+    /// How much of it there was when somebody asked to read, by ticket.
+    asked: BTreeMap<u64, Index>,
     leaders: BTreeMap<Term, ReplicaId>,
 }
 
@@ -71,6 +73,7 @@ impl Cluster {
             agenda: BTreeMap::new(),
             sequence: 0,
             truth: Vec::new(),
+            asked: BTreeMap::new(),
             leaders: BTreeMap::new(),
         };
         cluster.add_node(1, Stored::founding(1, Arc::from(&b"one"[..])));
@@ -112,6 +115,18 @@ impl Cluster {
     pub(crate) fn propose(&mut self, node: ReplicaId, ticket: u64) {
         let data = Arc::from(format!("{ticket}").into_bytes());
         self.input(node, Input::Propose { ticket, data });
+    }
+
+    /// Somebody wants to read there what is true now. The answer must not lack what was applied anywhere by then.
+    pub(crate) fn read(&mut self, node: ReplicaId, ticket: u64) {
+        self.asked.insert(ticket, self.truth.len() as Index);
+        self.input(node, Input::Read { ticket });
+    }
+
+    /// Cuts a leader off until it may no longer rely on what was promised, but still takes itself for one.
+    pub(crate) fn trust_ends(&mut self, leader: ReplicaId) {
+        self.split(&[leader]);
+        self.run(9_000);
     }
 
     /// The one that is established and heard by a majority, as far as can be seen from above.
@@ -315,6 +330,11 @@ impl Cluster {
                     let first = *self.leaders.entry(term).or_insert(id);
                     assert_eq!(first, id, "seed {seed}: two leaders in reign {term}");
                 }
+            }
+            Output::Readable { ticket, index } => {
+                let least = self.asked.get(&ticket).copied().unwrap_or(0);
+                assert!(index >= least, "seed {seed}: {id} shows up to {index}, but {least} was known");
+                self.nodes.get_mut(&id).expect("known").answers.push(output);
             }
             Output::SnapshotWanted => self.nodes.get_mut(&id).expect("known").snapshot_wanted += 1,
             other => self.nodes.get_mut(&id).expect("known").answers.push(other),

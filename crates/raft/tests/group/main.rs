@@ -4,4 +4,5 @@ mod alone;
 mod calm;
 mod cluster;
 mod garbage;
+mod lease;
 mod storm;

@@ -34,6 +34,9 @@ fn storm(seed: u64) {
                 cluster.propose(leader, ticket);
                 ticket += 1;
             }
+            let reader = 1 + cluster.chance.below(size);
+            cluster.read(reader, ticket);
+            ticket += 1;
         }
         let millis = cluster.chance.below(3_000);
         cluster.run(millis);
