@@ -4,8 +4,8 @@
 
 use std::error::Error;
 
-/// Everything of the package `docker.swarmkit.v1`; the rest is imported by these.
-const SWARMKIT: [&str; 9] = [
+/// Everything of the packages `docker.swarmkit.v1` and `skep.v1`; the rest is imported by these.
+const SERVICES: [&str; 10] = [
     "ca.proto",
     "control.proto",
     "dispatcher.proto",
@@ -13,6 +13,7 @@ const SWARMKIT: [&str; 9] = [
     "logbroker.proto",
     "raft.proto",
     "resource.proto",
+    "skep.proto",
     "snapshot.proto",
     "watch.proto",
 ];
@@ -24,10 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     prost_build::Config::new().compile_fds(raft)?;
 
     // Ordered maps, so that equal objects become equal bytes.
-    let swarmkit = protox::compile(SWARMKIT, ["proto"])?;
+    let services = protox::compile(SERVICES, ["proto"])?;
     tonic_prost_build::configure()
         .btree_map(".")
         .extern_path(".raftpb", "crate::raftpb")
-        .compile_fds(swarmkit)?;
+        .compile_fds(services)?;
     Ok(())
 }

@@ -348,6 +348,11 @@ impl Group {
         self.order(Order::Hear(message)).await;
     }
 
+    /// Returns when the manager has ended: nobody hears what is handed over then.
+    pub async fn ended(&self) {
+        self.orders.closed().await;
+    }
+
     /// Says that a message could not be delivered.
     pub async fn unreachable(&self, id: ReplicaId) {
         self.order(Order::Unreachable(id)).await;

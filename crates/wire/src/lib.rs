@@ -27,6 +27,18 @@ pub mod proto {
     tonic::include_proto!("docker.swarmkit.v1");
 }
 
+/// The services of managers of this project for each other (`skep.v1`), as generated.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated: described in proto/skep.proto"
+)]
+pub mod ours {
+    tonic::include_proto!("skep.v1");
+}
+
 /// etcd's messages of Raft, as generated.
 #[allow(missing_docs, clippy::all, reason = "generated: described in proto/raftpb.proto")]
 pub mod raftpb {

@@ -5,15 +5,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
+use wire::ours::{Heard, line_server};
 use wire::proto::{raft_membership_server, raft_server};
-use wire::{OnWire, proto, status_of};
+use wire::{OnWire, proto, raftpb, status_of};
 
 use super::guard::{Guard, MANAGERS};
 use crate::registrar::{Admission, Registrar};
 use crate::transport::Incoming;
 
-/// Both services.
+/// The services.
 #[derive(Clone, Debug)]
 pub(super) struct Membership {
     guard: Guard,
@@ -56,6 +59,19 @@ impl raft_server::Raft for Membership {
         let addr = self.incoming.members.borrow().present.get(&id).map(|member| member.addr.clone());
         let addr = addr.ok_or_else(|| Status::not_found(format!("member {id:x} not found")))?;
         Ok(Response::new(proto::ResolveAddressResponse { addr }))
+    }
+}
+
+#[tonic::async_trait]
+impl line_server::Line for Membership {
+    type CarryStream = BoxStream<'static, Result<Heard, Status>>;
+
+    async fn carry(
+        &self,
+        request: Request<Streaming<raftpb::Message>>,
+    ) -> Result<Response<Self::CarryStream>, Status> {
+        self.guard.allow(&request, MANAGERS)?;
+        Ok(Response::new(self.incoming.hear_all(request.into_inner()).boxed()))
     }
 }
 

@@ -25,6 +25,7 @@ use model::ClusterId;
 use store::State;
 use tokio::sync::watch::{Receiver, Sender};
 use tonic::service::Routes;
+use wire::ours::line_server::LineServer;
 use wire::proto::ca_server::CaServer;
 use wire::proto::control_server::ControlServer;
 use wire::proto::dispatcher_server::DispatcherServer;
@@ -88,7 +89,8 @@ impl Services {
             .add_service(ControlServer::new(control))
             .add_service(LogsServer::new(reading))
             .add_service(HealthServer::new(health::Health::new(guard.clone())))
-            .add_service(RaftServer::new(membership))
+            .add_service(RaftServer::new(membership.clone()))
+            .add_service(LineServer::new(membership))
             .add_service(WatchServer::new(watch::Watch::new(guard, book)));
         routes.routes().prepare()
     }

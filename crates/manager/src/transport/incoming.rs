@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::Status;
 use wire::channel::{MANAGER_NAME, connect};
+use wire::ours::Heard;
 use wire::proto::HealthCheckRequest;
 use wire::proto::StreamRaftMessageRequest;
 use wire::proto::health_check_response::ServingStatus;
@@ -61,6 +62,27 @@ impl Incoming {
             self.group.hear(message).await;
         }
         Ok(())
+    }
+
+    /// Takes in messages for as long as this manager is there, and tells how many.
+    ///
+    /// The stream ends with an error as [`Incoming::hear`] does.
+    pub fn hear_all<S>(&self, messages: S) -> impl Stream<Item = Result<Heard, Status>> + Send + use<S>
+    where
+        S: Stream<Item = Result<raftpb::Message, Status>> + Send + 'static,
+    {
+        let (incoming, group) = (self.clone(), self.group.clone());
+        let heard = messages.ready_chunks(BATCH_MAX).then(move |messages| {
+            let incoming = incoming.clone();
+            async move {
+                let count = messages.len() as u64;
+                for message in messages {
+                    incoming.hear(message?).await?;
+                }
+                Ok(Heard { count })
+            }
+        });
+        heard.take_until(async move { group.ended().await })
     }
 
     /// Takes in one message that may come in chunks.
@@ -137,6 +159,8 @@ pub(super) fn append(whole: &mut raftpb::Message, chunk: raftpb::Message) -> Res
     Ok(())
 }
 
+/// Messages that are taken in before that is said.
+const BATCH_MAX: usize = 64;
 /// How long a manager that wants to come may take to answer.
 const CALL_BACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a candidate may take to answer.

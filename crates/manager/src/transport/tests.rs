@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use model::node::NodeRole;
 use model::{Chance, ClusterId, Duration, NodeId};
 use pki::{Authority, Identity, Issue, Key, Roots};
@@ -14,6 +16,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
+use wire::ours::Heard;
+use wire::ours::line_server::{Line, LineServer};
 use wire::proto::health_check_response::ServingStatus;
 use wire::proto::health_server::{Health, HealthServer};
 use wire::proto::raft_server::{Raft, RaftServer};
@@ -23,8 +27,8 @@ use wire::proto::{
 };
 use wire::{Member, OnWire, raftpb};
 
+use super::call::chunks;
 use super::incoming::append;
-use super::outgoing::chunks;
 use super::{Incoming, Outgoing};
 use crate::log::seal::{DataKey, Keys};
 use crate::tests::clerk::Clerk;
@@ -33,6 +37,8 @@ use crate::{Beginning, Leadership, Manager, ManagerConfig, Pace};
 
 /// A swarm's authority, which lets managers speak.
 struct Swarm {
+    /// Whether its managers know lasting calls; stock ones do not.
+    talks: bool,
     authority: Authority,
     cluster: ClusterId,
     chance: Chance,
@@ -78,6 +84,18 @@ impl Raft for Door {
 }
 
 #[tonic::async_trait]
+impl Line for Door {
+    type CarryStream = BoxStream<'static, Result<Heard, Status>>;
+
+    async fn carry(
+        &self,
+        request: Request<Streaming<raftpb::Message>>,
+    ) -> Result<Response<Self::CarryStream>, Status> {
+        Ok(Response::new(self.0.hear_all(request.into_inner()).boxed()))
+    }
+}
+
+#[tonic::async_trait]
 impl Health for Door {
     async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
@@ -85,10 +103,10 @@ impl Health for Door {
 }
 
 impl Swarm {
-    fn new() -> Self {
+    fn new(talks: bool) -> Self {
         let mut chance = Chance::from_number(1);
         let authority = Authority::found(host::clock::now(), &mut chance);
-        Self { authority, cluster: ClusterId::random(&mut chance), chance }
+        Self { talks, authority, cluster: ClusterId::random(&mut chance), chance }
     }
 
     fn identity(&mut self, node: NodeId) -> Identity {
@@ -128,6 +146,9 @@ impl Swarm {
         let (group, members) = (manager.group().clone(), manager.book().members());
         let door = Door(Incoming { id: raft_id, group: group.clone(), members: members.clone(), tls });
         let mut routes = Routes::builder();
+        if self.talks {
+            routes.add_service(LineServer::new(door.clone()));
+        }
         routes.add_service(RaftServer::new(door.clone())).add_service(HealthServer::new(door));
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -155,8 +176,16 @@ impl Node {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_managers_agree_over_real_connections() {
-    let mut swarm = Swarm::new();
+async fn three_managers_agree_in_lasting_calls() {
+    three_managers_agree(Swarm::new(true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_managers_agree_in_calls_as_stock_ones_take() {
+    three_managers_agree(Swarm::new(false)).await;
+}
+
+async fn three_managers_agree(mut swarm: Swarm) {
     let mut nodes = BTreeMap::from([(1, swarm.start(1, Vec::new()).await)]);
     for id in [2, 3] {
         let peers = nodes.values().map(|node| node.member.clone()).collect();
@@ -199,7 +228,7 @@ async fn three_managers_agree_over_real_connections() {
 
 #[tokio::test]
 async fn one_that_was_removed_is_told_so_in_the_known_words() {
-    let mut swarm = Swarm::new();
+    let mut swarm = Swarm::new(true);
     let node = swarm.start(1, Vec::new()).await;
     let member = Member { raft_id: 2, ..node.member.clone() };
     let members = watch::Sender::new(Arc::new(crate::Members::of(vec![member], vec![7]))).subscribe();
@@ -209,6 +238,10 @@ async fn one_that_was_removed_is_told_so_in_the_known_words() {
     let refused = incoming.hear(wire(7)).await.unwrap_err();
     assert_eq!((refused.code(), refused.message()), (tonic::Code::NotFound, super::REMOVED));
     incoming.hear(wire(2)).await.unwrap();
+    let said = futures_util::stream::iter([wire(2), wire(7), wire(2)]).map(Ok);
+    let heard: Vec<_> = incoming.hear_all(said).collect().await;
+    let refused = heard[0].as_ref().unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (tonic::Code::NotFound, super::REMOVED));
     node.end().await;
 }
 
