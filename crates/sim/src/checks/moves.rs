@@ -1,5 +1,8 @@
 //! No task is stopped that runs as its service wishes, where it may run.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use control::leader::{is_up_to_date, schedule};
 use model::node::{Availability, NodeState};
 use model::{Service, ServiceMode, Task, TaskState};
@@ -34,12 +37,13 @@ fn is_at_home(view: &View<'_>, task: &Task, service: &Service) -> bool {
         && schedule::suits(constraints.unwrap_or_default(), node)
 }
 
-/// True if the service wishes as many tasks, and has no other for its place.
+/// True if the service wishes as many places as it has, those included whose task ended for good, and the task is
+/// the only one of its place.
 fn is_counted(view: &View<'_>, task: &Task, service: &Service) -> bool {
     let ServiceMode::Replicated { replicas } = service.spec.mode else { return false };
-    let wanted = |other: &&std::sync::Arc<Task>| other.desired_state <= TaskState::Running;
-    let before = view.before.tasks_of(service.id).filter(wanted);
-    let places: std::collections::BTreeSet<u64> = before.map(|task| task.slot).collect();
+    let kept = view.before.tasks_of(service.id).filter(|other| other.desired_state < TaskState::Remove);
+    let places: BTreeSet<u64> = kept.map(|task| task.slot).collect();
+    let wanted = |other: &&Arc<Task>| other.desired_state <= TaskState::Running;
     let mates = view.before.tasks_in_slot(service.id, task.slot).filter(wanted).count();
     places.len() as u64 <= replicas && mates == 1
 }
