@@ -10,8 +10,9 @@ use model::node::NodeState;
 use model::{Cx, Duration, Node, NodeId, Task, TaskState, Timestamp};
 use store::{Draft, State};
 
-/// So many periods may pass in silence.
-const GRACE: u32 = 3;
+/// So many halves of a period may pass in silence: two heartbeats were missed, and nothing came for half a period more.
+/// Swarm waits for three whole ones; but a node that only gave up a call which hung, after 5 s, is back before this.
+const GRACE_HALVES: u32 = 5;
 /// So many periods may pass until a node has found a new leader.
 const UNKNOWN_GRACE: u32 = 6;
 /// Each period differs by at most this, so that nodes do not speak in chorus.
@@ -53,7 +54,7 @@ impl Heartbeats {
         let spread = JITTER.min(period(state) / 2);
         let jitter = Duration::from_nanos(cx.chance.below(spread.as_nanos() as u64 * 2));
         let period = period(state) - spread + jitter;
-        self.due.set(node, cx.now + period * GRACE);
+        self.due.set(node, cx.now + grace(period));
         period
     }
 
@@ -61,7 +62,7 @@ impl Heartbeats {
     pub(super) fn opened(&mut self, state: &State, node: NodeId, now: Timestamp) {
         self.unheard.remove(&node);
         self.lost.cancel(node);
-        self.due.set(node, now + period(state) * GRACE);
+        self.due.set(node, now + grace(period(state)));
     }
 
     /// A node is no longer in the book.
@@ -109,6 +110,11 @@ impl Heartbeats {
             self.due.put_off(now.since(first) + period);
         }
     }
+}
+
+/// How long a node that speaks so often may be silent.
+fn grace(period: Duration) -> Duration {
+    period * GRACE_HALVES / 2
 }
 
 /// How often nodes must be heard.
