@@ -82,10 +82,14 @@ impl Session {
         // Whoever installed a provider before us wanted it; else TLS needs this one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let plain = registries.speaks_plain_http(&reference.registry);
+        let patience = CONNECT_TIMEOUT.min(registries.patience);
+        look_up(&reference.registry, plain, patience)
+            .await
+            .map_err(|error| unreachable(&reference.registry, &error))?;
         let config = ClientConfig {
             protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
             read_timeout: Some(registries.patience),
-            connect_timeout: Some(CONNECT_TIMEOUT.min(registries.patience)),
+            connect_timeout: Some(patience),
             user_agent: concat!("skep/", env!("CARGO_PKG_VERSION")),
             use_monolithic_push: true,
             ..ClientConfig::default()
@@ -200,12 +204,7 @@ impl Session {
 
     /// Said when the registry does not answer, or stops in the middle.
     pub(crate) fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ImageError {
-        let mut deepest = error;
-        while let Some(source) = deepest.source() {
-            deepest = source;
-        }
-        let registry = &self.reference.registry;
-        ImageError::new(ImageErrorKind::Registry, format!("registry {registry} cannot be reached: {deepest}"))
+        unreachable(&self.reference.registry, error)
     }
 
     fn address(&self, digest: Option<Digest>) -> Reference {
@@ -295,6 +294,39 @@ impl Session {
     }
 }
 
+/// Looks whether the name of a registry is known at all, before the certificates of all authorities are read for it: a
+/// machine without a network shall not do that for each container. A proxy may know names that this machine does not.
+async fn look_up(registry: &str, plain: bool, patience: Duration) -> io::Result<()> {
+    if PROXIES.iter().any(|name| std::env::var_os(name).is_some_and(|proxy| !proxy.is_empty())) {
+        return Ok(());
+    }
+    let host = host_of(registry);
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let host = match (has_port, plain) {
+        (true, _) => host.to_owned(),
+        (false, true) => format!("{host}:80"),
+        (false, false) => format!("{host}:443"),
+    };
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "its name could not be looked up in time");
+    tokio::time::timeout(patience, tokio::net::lookup_host(host)).await.map_err(late)?.map(drop)
+}
+
+/// Under which name a registry is found.
+fn host_of(registry: &str) -> &str {
+    match registry {
+        DEFAULT_REGISTRY => "registry-1.docker.io",
+        other => other,
+    }
+}
+
+fn unreachable(registry: &str, error: &(dyn std::error::Error + 'static)) -> ImageError {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    ImageError::new(ImageErrorKind::Registry, format!("registry {registry} cannot be reached: {deepest}"))
+}
+
 /// What the registry is shown; identity tokens are exchanged first.
 async fn registry_auth(
     scheme: &str,
@@ -308,10 +340,7 @@ async fn registry_auth(
         }
         Credentials::RegistryToken(token) => Ok(RegistryAuth::Bearer(token.clone())),
         Credentials::IdentityToken(token) => {
-            let registry = match reference.registry.as_str() {
-                DEFAULT_REGISTRY => "registry-1.docker.io",
-                other => other,
-            };
+            let registry = host_of(&reference.registry);
             let actions = match purpose {
                 Purpose::Pull => "pull",
                 Purpose::Push => "pull,push",
@@ -329,6 +358,10 @@ fn first_line(text: &str) -> String {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where users name a proxy.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 const PUSHED_MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
