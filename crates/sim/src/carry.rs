@@ -339,8 +339,10 @@ impl Swarm {
     pub(crate) fn appoint(&mut self, number: NodeNumber, role: NodeRole) {
         let machine = self.machine_mut(number);
         machine.role = role;
-        if role == NodeRole::Manager && machine.disk.is_none() {
-            self.agenda.put_after(Duration::ZERO, Event::Joins(number));
+        match (role, machine.disk.is_some()) {
+            (NodeRole::Manager, false) => self.agenda.put_after(Duration::ZERO, Event::Joins(number)),
+            (NodeRole::Worker, true) => self.wipe(number),
+            _ => {}
         }
     }
 
