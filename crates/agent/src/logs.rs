@@ -215,11 +215,12 @@ fn message(task: &Task, line: LogLine) -> proto::LogMessage {
     }
 }
 
-/// A task is selected by its service, its node or its own id; one that never started has written nothing.
+/// A task is selected by its service, its node or its own id. One that never ran has written nothing, and one that only
+/// begins to would be read to an end that it has not reached yet.
 fn selects(selector: &proto::LogSelector, task: &Task) -> bool {
     let proto::LogSelector { service_ids, node_ids, task_ids } = selector;
     let named = |ids: &[String], id: Option<&str>| id.is_some_and(|id| ids.iter().any(|other| other == id));
-    task.status.state >= TaskState::Starting
+    task.status.state >= TaskState::Running
         && (named(task_ids, Some(task.id.as_str()))
             || named(service_ids, task.service_id.as_ref().map(|id| id.as_str()))
             || named(node_ids, task.node_id.as_ref().map(|id| id.as_str())))
