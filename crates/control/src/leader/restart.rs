@@ -63,9 +63,10 @@ fn replace(draft: &mut Draft, service: &Service, task: &Arc<Task>, tasks: &[Arc<
 }
 
 /// True if the place has a task that makes a replacement of this one needless: one that is as the service wishes
-/// already, or a later one, which stays until an update renews it in its turn.
+/// already; or a later one, or any if this one is not as wished itself, which stays until an update renews it in its turn.
 fn is_filled(draft: &Draft, service: &Service, place: Place, task: &Task) -> bool {
-    let follows = |other: &Task| age(other) > age(task) || update::is_up_to_date(draft, other);
+    let is_old = !update::is_up_to_date(draft, task);
+    let follows = |other: &Task| is_old || age(other) > age(task) || update::is_up_to_date(draft, other);
     let present = |other: &Arc<Task>| is_wanted(other) && !is_over(draft, service, other);
     place.tasks(draft).iter().any(|other| present(other) && follows(other))
 }
