@@ -4,26 +4,19 @@
 //! stock manager, or with a snapshot, a call for each message. The replica hears what was lost, everyone else who can be
 //! reached.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use futures_util::stream;
 use raft::{Body, Message, ReplicaId, SnapshotOutcome};
 use rustls::ClientConfig;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use wire::channel::{MANAGER_NAME, connect_lazily};
-use wire::ours::line_client::LineClient;
-use wire::{OnWire, raftpb};
 
 use super::REMOVED;
-use super::call::{self, SEND_TIMEOUT};
+use super::call;
+use super::talk::Talk;
 use crate::manager::Group;
-
-/// Messages on a lasting call of which the other has not said yet that it heard them.
-const UNHEARD_MAX: usize = 1_024;
 
 /// The way to one manager.
 #[derive(Debug)]
@@ -126,7 +119,7 @@ impl Line {
         if ended.is_err() {
             self.group.reachability().send_if_modified(|now| now.unreachable.insert(to));
         }
-        if !talk.unheard.is_empty() {
+        if !talk.is_all_heard() {
             self.group.unreachable(to).await;
         }
         ended
@@ -167,57 +160,5 @@ impl Line {
             Body::Snapshot(_) => group.snapshot_sent(message.to, SnapshotOutcome::Failed).await,
             _ => group.unreachable(message.to).await,
         }
-    }
-}
-
-/// A lasting call.
-struct Talk {
-    say: mpsc::Sender<raftpb::Message>,
-    hear: tonic::Streaming<wire::ours::Heard>,
-    /// When what the other has not heard yet was said, the oldest first.
-    unheard: VecDeque<Instant>,
-}
-
-impl Talk {
-    /// Begins one; there is none to managers that do not know it.
-    async fn begin(channel: Channel) -> Result<Option<Self>, Status> {
-        let (say, said) = mpsc::channel(UNHEARD_MAX);
-        let words =
-            stream::unfold(said, async |mut said: mpsc::Receiver<_>| Some((said.recv().await?, said)));
-        let mut client = LineClient::new(channel);
-        match timeout(SEND_TIMEOUT, client.carry(words)).await.map_err(call::late)? {
-            Ok(response) => Ok(Some(Self { say, hear: response.into_inner(), unheard: VecDeque::new() })),
-            Err(status) if status.code() == Code::Unimplemented => Ok(None),
-            Err(status) => Err(status),
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        self.unheard.len() < UNHEARD_MAX
-    }
-
-    async fn say(&mut self, message: &Message) -> Result<(), Status> {
-        self.unheard.push_back(Instant::now());
-        let ended = |_| Status::unavailable("the connection has ended");
-        self.say.send(message.to_wire()).await.map_err(ended)
-    }
-
-    /// Waits until the other has heard more. May be given up and begun again at any time.
-    async fn heard(&mut self) -> Result<(), Status> {
-        let oldest = self.unheard.front().copied();
-        let overdue = async {
-            match oldest {
-                Some(said) => sleep_until(said + SEND_TIMEOUT).await,
-                None => std::future::pending().await,
-            }
-        };
-        let heard = tokio::select! {
-            heard = self.hear.message() => heard?,
-            () = overdue => return Err(call::late(())),
-        };
-        let heard = heard.ok_or_else(|| Status::unavailable("the other manager has ended"))?;
-        let count = usize::try_from(heard.count).unwrap_or(usize::MAX).min(self.unheard.len());
-        self.unheard.drain(..count);
-        Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! Raft's messages between managers: `outgoing` carries them, on a `line` to each of the others, in lasting calls or, to
-//! stock managers, in a `call` for each; `incoming` takes them in.
+//! Raft's messages between managers: `outgoing` carries them, on a `line` to each of the others, by a lasting `talk` or,
+//! to stock managers, in a `call` for each; `incoming` takes them in.
 //!
 //! A message may be lost; then the replica is told. One that arrives was sent by a manager (TLS and the services'
 //! guard see to that), but not yet by a member of the group. Nothing here knows what the messages are for.
@@ -8,6 +8,7 @@ mod call;
 mod incoming;
 mod line;
 mod outgoing;
+mod talk;
 #[cfg(test)]
 mod tests;
 
