@@ -10,7 +10,7 @@ use model::{Chance, ClusterId, Duration, NodeId};
 use pki::{Authority, Identity, Issue, Key, Roots};
 use raft::{Body, ConfChangeKind, ConfState, Message, ReplicaId, Snapshot};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -242,6 +242,50 @@ async fn one_that_was_removed_is_told_so_in_the_known_words() {
     let heard: Vec<_> = incoming.hear_all(said).collect().await;
     let refused = heard[0].as_ref().unwrap_err();
     assert_eq!((refused.code(), refused.message()), (tonic::Code::NotFound, super::REMOVED));
+    node.end().await;
+}
+
+/// A manager that takes a lasting call and never says that it heard anything.
+struct Deaf;
+
+#[tonic::async_trait]
+impl Line for Deaf {
+    type CarryStream = BoxStream<'static, Result<Heard, Status>>;
+
+    async fn carry(
+        &self,
+        _: Request<Streaming<raftpb::Message>>,
+    ) -> Result<Response<Self::CarryStream>, Status> {
+        Ok(Response::new(futures_util::stream::pending().boxed()))
+    }
+}
+
+#[tokio::test]
+async fn one_that_never_says_that_it_heard_counts_as_lost() {
+    let mut swarm = Swarm::new(true);
+    let node = swarm.start(1, Vec::new()).await;
+    let id = NodeId::random(&mut swarm.chance);
+    let identity = swarm.identity(id);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let mut routes = Routes::builder();
+    routes.add_service(LineServer::new(Deaf));
+    let routes = watch::Sender::new(routes.routes()).subscribe();
+    let server = watch::Sender::new(identity.server_tls().unwrap()).subscribe();
+    let serving = wire::channel::serve(listener, server, routes, std::future::pending());
+    let (queue, queued) = mpsc::channel(1);
+    let group = node.manager.group().clone();
+    let mut reachability = group.reachability().subscribe();
+    let client = watch::Sender::new(identity.client_tls().unwrap()).subscribe();
+    let line = super::line::Line::new(addr, group, client);
+    let body = Body::Heartbeat { commit: 0, context: Vec::new() };
+    queue.send(Message { from: 1, to: 2, term: 1, body }).await.unwrap();
+    let noticed = timeout(PATIENCE, reachability.wait_for(|now| now.unreachable.contains(&2)));
+    tokio::select! {
+        noticed = noticed => drop(noticed.expect("noticed in time").unwrap()),
+        () = line.carry(queued) => panic!("the queue is open"),
+        served = serving => panic!("it serves for ever: {served:?}"),
+    }
     node.end().await;
 }
 
