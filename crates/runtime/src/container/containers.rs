@@ -168,13 +168,19 @@ impl Containers {
     /// # Errors
     /// If it does not run.
     pub async fn stop(&self, id: ContainerId, wish: StopWish) -> Result<(), ContainerError> {
-        let handle = self.handle(id)?;
+        let mut handle = self.handle(id)?;
         let record = Arc::clone(&handle.record.borrow());
         if record.running().is_none() {
-            if record.restarts.due.is_some() {
-                return tell(&handle, Command::MarkStopped).await;
+            if record.restarts.due.is_none() {
+                return Err(ContainerError::NotModified("container already stopped".into()));
             }
-            return Err(ContainerError::NotModified("container already stopped".into()));
+            tell(&handle, Command::MarkStopped).await?;
+            // A start that is under way is not called off: what it leads to is ended.
+            let decided = |record: &Arc<Record>| record.running().is_some() || record.restarts.due.is_none();
+            let runs = handle.record.wait_for(decided).await.is_ok_and(|record| record.running().is_some());
+            if !runs {
+                return Ok(());
+            }
         }
         self.end(&handle, wish).await?;
         let ended = Arc::clone(&handle.record.borrow());

@@ -7,7 +7,9 @@ mod stage;
 
 use std::time::Duration;
 
-use skep_runtime::container::{ContainerError, Leavings, Phase, Removal, Signal, StopWish, WaitFor};
+use skep_runtime::container::{
+    ContainerError, Leavings, Occasion, Phase, Removal, RestartPolicy, Signal, StopWish, WaitFor,
+};
 use skep_runtime::logs::{Follow, LogQuery};
 use stage::{Stage, first_line, run, start};
 
@@ -76,6 +78,54 @@ async fn who_is_removed_by_force_while_it_starts_is_gone() {
     let (_, removed) = tokio::join!(containers.start(hasty, None), containers.remove(hasty, by_force));
     removed.unwrap();
     assert!(containers.list().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn who_has_just_ended_does_not_run_although_nobody_has_heard_of_it() {
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    // What is heard first, the end or the question, is left to chance.
+    for number in 0..16 {
+        let id = start(&containers, stage.command(&format!("brief{number}"), &["sleep", "100"])).await;
+        let pid = containers.inspect(id).unwrap().running().unwrap().pid;
+        stage::kill(pid);
+        // While this thread waits, nothing is heard.
+        stage::until_gone(pid);
+        stage::until_none_works_in(&stage.path().join("run"));
+        let refused = containers.kill(id, Signal::KILL).await.unwrap_err();
+        assert_eq!(refused.to_string(), format!("Container {id} is not running"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn who_is_started_again_counts_as_due_until_it_runs_and_can_be_stopped() {
+    let stage = Stage::build();
+    let containers = stage.open().await;
+    let mut wish = stage.shell("again", "[ -e /ran ] && exec sleep 100; touch /ran; exit 3");
+    wish.restart = RestartPolicy::Always;
+    let id = start(&containers, wish).await;
+    let mut seen = containers.watch(id).unwrap();
+    seen.wait_for(|record| record.word() == "restarting").await.unwrap();
+
+    let words = async {
+        let mut words = vec![seen.borrow_and_update().word()];
+        while seen.borrow().running().is_none() {
+            seen.changed().await.unwrap();
+            words.push(seen.borrow_and_update().word());
+        }
+        words
+    };
+    let start_again = || containers.start_on(id, None, Occasion::Due);
+    let (words, started, stopped) = tokio::join!(words, start_again(), containers.stop(id, KILL));
+    started.unwrap();
+    stopped.unwrap();
+    let (last, before) = words.split_last().unwrap();
+    assert!(before.len() > 1 && before.iter().all(|word| *word == "restarting"), "{words:?}");
+    assert_eq!(*last, "running");
+    assert_eq!(containers.inspect(id).unwrap().word(), "exited");
+    assert!(matches!(start_again().await, Err(ContainerError::NotModified(_))), "it is not due any more");
 }
 
 #[tokio::test]

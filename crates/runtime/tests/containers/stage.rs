@@ -103,9 +103,7 @@ impl Drop for Stage {
             for container in std::fs::read_dir(&group).into_iter().flatten().flatten() {
                 let procs =
                     std::fs::read_to_string(container.path().join("cgroup.procs")).unwrap_or_default();
-                for pid in procs.lines() {
-                    Command::new("kill").args(["-9", pid]).status().unwrap();
-                }
+                procs.lines().filter_map(|pid| pid.parse().ok()).for_each(kill);
             }
         }
         until_none_works_in(&self.path().join("run"));
@@ -113,6 +111,11 @@ impl Drop for Stage {
             let _ = std::fs::remove_dir(&group);
         }
     }
+}
+
+/// Kills a process of the host.
+pub(crate) fn kill(pid: u32) {
+    Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
 }
 
 /// Waits until there is no process of this number any more.
@@ -123,7 +126,7 @@ pub(crate) fn until_gone(pid: u32) {
 
 /// Waits until no supervisor works in a folder; for so long as any may take. One that nobody has waited for yet works
 /// nowhere.
-fn until_none_works_in(folder: &Path) {
+pub(crate) fn until_none_works_in(folder: &Path) {
     for _ in 0..500 {
         if supervisors_in(folder).is_empty() {
             return;
