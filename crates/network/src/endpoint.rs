@@ -121,11 +121,9 @@ fn name_server(table: &str, spec: &SandboxSpec) -> io::Result<Sockets> {
     Ok(sockets)
 }
 
-/// What users of containers have come to expect inside: `ping` and low ports without privileges, no second protocol.
+/// No second protocol. What a container's processes may do in here is its description's to say.
 fn switches() -> io::Result<()> {
-    sysctl::set_if_known("ipv6/conf/default/disable_ipv6", "1")?;
-    sysctl::set_if_known("ipv4/ping_group_range", "0 2147483647")?;
-    sysctl::set_if_known("ipv4/ip_unprivileged_port_start", "0")
+    sysctl::set_if_known("ipv6/conf/default/disable_ipv6", "1")
 }
 
 /// The first link of every namespace.

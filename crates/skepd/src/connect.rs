@@ -92,6 +92,7 @@ impl Connector {
 
     /// Starts a container in its place. If it cannot be started, no place is left.
     async fn start_on(&self, id: ContainerId, occasion: Occasion) -> Result<Option<Sandbox>, ContainerError> {
+        self.containers.expect_start();
         let _turn = self.turn(id).await;
         let record = self.containers.inspect(id)?;
         if record.running().is_some() {

@@ -89,6 +89,10 @@ impl Containers {
         let volumes =
             Volumes::open(config.data_root.join("volumes")).doing(|| "reading the volumes".into())?;
         let ground = Arc::new(Ground::new(config, volumes));
+        tokio::task::spawn_blocking({
+            let ground = Arc::clone(&ground);
+            move || ground.get_ready()
+        });
         let lowest = ground.beneath();
         beneath::make(&lowest).doing(|| format!("making {}", lowest.display()))?;
         let guard = Arc::new(ground.shutdown.token().clone().drop_guard());
@@ -109,6 +113,11 @@ impl Containers {
     /// Lets go of the containers, which run on. To be called on the way down.
     pub async fn close(&self) {
         self.ground.shutdown.finish(CLOSING_MAX).await;
+    }
+
+    /// A container is about to be made or started: the kernel gets ready for it meanwhile. Returns at once.
+    pub fn expect_start(&self) {
+        self.ground.anticipation.begin();
     }
 
     /// Makes a container, without starting it.

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use host::shutdown::Shutdown;
 use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::container::anticipation::Anticipation;
+use crate::container::description::Confinement;
 use crate::container::error::ContainerError;
 use crate::container::event::{Action, ContainerEvent};
 use crate::container::exec::Execs;
@@ -15,7 +19,7 @@ use crate::container::keeper::Command;
 use crate::container::oci::{self, Oci};
 use crate::container::sealed::Sealed;
 use crate::container::spec::document::Seccomp;
-use crate::container::spec::{Cgroups, seccomp};
+use crate::container::spec::{Cgroups, capabilities, filter, seccomp};
 use crate::container::state::Record;
 use crate::volume::Volumes;
 
@@ -43,6 +47,7 @@ pub struct RuntimeConfig {
 pub(crate) struct Ground {
     pub(crate) config: RuntimeConfig,
     pub(crate) cgroups: Cgroups,
+    pub(crate) anticipation: Anticipation,
     pub(crate) volumes: Volumes,
     pub(crate) events: broadcast::Sender<Arc<ContainerEvent>>,
     pub(crate) shutdown: Shutdown,
@@ -71,9 +76,11 @@ pub(crate) struct Handle {
 
 impl Ground {
     pub(crate) fn new(config: RuntimeConfig, volumes: Volumes) -> Self {
+        let cgroups = oci::cgroups();
         Self {
             config,
-            cgroups: oci::cgroups(),
+            cgroups,
+            anticipation: Anticipation::new(cgroups),
             volumes,
             events: broadcast::channel(EVENTS_MAX).0,
             shutdown: Shutdown::new(),
@@ -102,6 +109,17 @@ impl Ground {
         };
         // An error means that nobody listens.
         let _ = self.events.send(Arc::new(event));
+    }
+
+    /// Makes what all starts need before somebody waits for one. What cannot be made now is told by each start.
+    pub(crate) fn get_ready(&self) {
+        let made = self.oci().and_then(|oci| {
+            self.sealed(&oci);
+            self.usual_rules(capabilities::granted(&Confinement::default())?)
+        });
+        if let Err(error) = made {
+            tracing::warn!("no container can be started here: {error}");
+        }
     }
 
     /// The OCI runtime.
@@ -139,7 +157,10 @@ impl Ground {
         if let Some(found) = rules.get(&capabilities) {
             return Ok(Arc::clone(found));
         }
-        let made = seccomp::rules(profile, &capabilities)?;
+        let mut made = seccomp::rules(profile, &capabilities)?;
+        // What cannot be compiled here is the OCI runtime's to refuse.
+        made.compiled = filter::compile(&made).ok().map(|program| STANDARD.encode(program));
+        let made = Arc::new(made);
         if rules.len() < RULES_MAX {
             rules.insert(capabilities, Arc::clone(&made));
         }

@@ -3,6 +3,7 @@
 //! In: descriptions, and what users and the worker ask. Out: processes in their namespaces, their output, their
 //! exit codes, and events. Nothing here knows what a service is, nor makes networks or fetches images.
 
+pub(crate) mod anticipation;
 pub mod attachment;
 pub(crate) mod beneath;
 pub mod containers;

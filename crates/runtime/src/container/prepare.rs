@@ -10,8 +10,6 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use host::files::{self, Access};
 
 use crate::container::description::{
@@ -125,21 +123,8 @@ fn rules(ground: &Ground, wish: &Description) -> Result<Option<Arc<Seccomp>>, Co
     let granted = capabilities::granted(&wish.confinement)?;
     match &wish.confinement.seccomp {
         SeccompChoice::Unconfined => Ok(None),
-        SeccompChoice::Profile(text) => seccomp::rules(text, &granted).map(Some),
+        SeccompChoice::Profile(text) => Ok(Some(Arc::new(seccomp::rules(text, &granted)?))),
         SeccompChoice::Usual => ground.usual_rules(granted).map(Some),
-    }
-}
-
-/// Keeps what the runtime compiled for a container that has started, for those that get the same rules. Only crun
-/// leaves it, and only crun takes it.
-pub(crate) fn keep_compiled(ground: &Ground, record: &Record) {
-    let Ok(Some(rules)) = rules(ground, &record.description) else { return };
-    if rules.compiled.get().is_none()
-        && let Ok(program) = fs::read(ground.oci_root().join(record.id.to_string()).join("seccomp.bpf"))
-        && !program.is_empty()
-        && program.len() % BPF_INSTRUCTION_BYTES == 0
-    {
-        rules.compiled.get_or_init(|| STANDARD.encode(program));
     }
 }
 
@@ -322,6 +307,3 @@ pub(crate) const EXIT_FILE: &str = "exit";
 const USUAL_HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
                            fe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\n\
                            ff02::2\tip6-allrouters\n";
-
-/// Filters are lists of instructions of this length.
-const BPF_INSTRUCTION_BYTES: usize = 8;

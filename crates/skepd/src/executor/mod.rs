@@ -167,6 +167,7 @@ impl Executor for ContainerExecutor {
             let message = format!("this node runs containers only, and no \"{}\"", task.runtime_name());
             return Err(Failure { message, temporary: false, container: None });
         };
+        self.containers.expect_start();
         let id = match containers::find(&self.containers, task) {
             Some(id) => id,
             None => self.make(task, spec, needs, over).await?,

@@ -11,10 +11,13 @@ use api::swarm::Peer;
 use host::files::{self, Access, Durability};
 use serde::{Deserialize, Serialize};
 
-/// The folder of a node's membership.
+/// The folders of a node's membership.
 #[derive(Clone, Debug)]
 pub(crate) struct SwarmFiles {
+    /// What outlasts a start of the machine.
     root: PathBuf,
+    /// What does not.
+    worker: PathBuf,
 }
 
 /// How this node was told to take part; its presence means that it does.
@@ -47,9 +50,9 @@ struct Known {
 }
 
 impl SwarmFiles {
-    /// The folder below a data root.
-    pub(crate) fn below(data_root: &Path) -> Self {
-        Self { root: data_root.join("swarm") }
+    /// The folders below a data root and an exec root.
+    pub(crate) fn below(data_root: &Path, exec_root: &Path) -> Self {
+        Self { root: data_root.join("swarm"), worker: exec_root.join("worker") }
     }
 
     /// Where certificates and key are.
@@ -62,9 +65,9 @@ impl SwarmFiles {
         self.root.join("raft")
     }
 
-    /// Where the worker remembers its tasks.
+    /// Where the worker remembers its tasks, whose containers do not outlast the machine either.
     pub(crate) fn worker(&self) -> PathBuf {
-        self.root.join("worker")
+        self.worker.clone()
     }
 
     /// The managers that this node last knew.
@@ -117,6 +120,7 @@ impl SwarmFiles {
     /// Forgets the swarm, as if this node had never taken part. The note that it does goes first.
     pub(crate) fn forget(&self) -> io::Result<()> {
         files::remove_if_there(&self.root.join("docker-state.json"))?;
+        files::remove_if_there(&self.worker)?;
         files::remove_if_there(&self.root)
     }
 }

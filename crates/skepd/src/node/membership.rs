@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn a_node_whose_certificate_has_ended_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let files = SwarmFiles::below(folder.path());
+        let files = SwarmFiles::below(folder.path(), &folder.path().join("run"));
         let long_ago = host::clock::now() - Duration::from_secs(100 * 24 * 3600);
         let wishes = Wishes::of(api::read(b"{}").unwrap()).unwrap();
         let chance = &mut host::chance::chance().unwrap();

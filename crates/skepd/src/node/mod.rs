@@ -69,7 +69,7 @@ const COMMANDS_WAITING_MAX: usize = 16;
 impl Node {
     /// The owner, and the way to it.
     pub(crate) fn new(config: &Config, executor: Arc<ContainerExecutor>) -> (Self, NodeHandle) {
-        let files = SwarmFiles::below(&config.data_root);
+        let files = SwarmFiles::below(&config.data_root, &config.exec_root);
         let takes_part = !matches!(files.participation(), Ok(None));
         let first = if takes_part { Standing::Pending(Facts::default()) } else { Standing::Inactive };
         let (standing, watched) = watch::channel(first);

@@ -115,7 +115,6 @@ impl Keeper {
             record.restarts = starting.as_ref().map_or(record.restarts, |starting| starting.restarts);
         });
         let saved = self.save();
-        prepare::keep_compiled(&self.ground, &self.now());
         self.watch_health();
         self.publish(Action::Start);
         if let Some(starting) = starting {

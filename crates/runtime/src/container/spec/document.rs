@@ -1,7 +1,7 @@
 //! The OCI runtime's configuration, as far as it is used: what `config.json` holds.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -199,9 +199,9 @@ pub(crate) struct Seccomp {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) flags: Vec<String>,
     pub(crate) syscalls: Vec<Syscall>,
-    /// The same rules as the kernel takes them, in base64, once a runtime has compiled them.
+    /// The same rules as the kernel takes them, in base64, if they were compiled.
     #[serde(skip)]
-    pub(crate) compiled: OnceLock<String>,
+    pub(crate) compiled: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,6 +5,7 @@
 
 pub(crate) mod capabilities;
 pub(crate) mod document;
+pub(crate) mod filter;
 pub(crate) mod resources;
 pub(crate) mod seccomp;
 pub(crate) mod user;
@@ -88,10 +89,10 @@ pub(crate) fn spec(wish: &Description, facts: Facts) -> Result<Spec, ContainerEr
     })
 }
 
-/// Rules that were compiled before need not be compiled again: that costs crun half of a start.
+/// Rules that are compiled need not be compiled again; of the OCI runtimes, crun takes them.
 fn annotations(rules: Option<&document::Seccomp>) -> BTreeMap<&'static str, String> {
-    let compiled = rules.and_then(|rules| rules.compiled.get());
-    compiled.map(|compiled| ("run.oci.seccomp_bpf_data", compiled.clone())).into_iter().collect()
+    let compiled = rules.and_then(|rules| rules.compiled.clone());
+    compiled.map(|compiled| ("run.oci.seccomp_bpf_data", compiled)).into_iter().collect()
 }
 
 /// The first process's words: the entrypoint, then the command. A new entrypoint takes the image's command away.

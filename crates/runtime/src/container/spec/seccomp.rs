@@ -4,7 +4,6 @@
 //! container with those capabilities.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
@@ -15,12 +14,12 @@ use crate::container::spec::document::{Seccomp, Syscall, SyscallArg};
 ///
 /// # Errors
 /// If the profile is no profile.
-pub(crate) fn rules(profile: &str, capabilities: &[&str]) -> Result<Arc<Seccomp>, ContainerError> {
+pub(crate) fn rules(profile: &str, capabilities: &[&str]) -> Result<Seccomp, ContainerError> {
     let bad = |error: serde_json::Error| {
         ContainerError::Invalid(format!("opening seccomp profile: decoding it: {error}"))
     };
     let profile: Profile = serde_json::from_str(profile).map_err(bad)?;
-    Ok(Arc::new(profile.resolve(capabilities)))
+    Ok(profile.resolve(capabilities))
 }
 
 /// The profile that is named, or else the distribution's.
@@ -111,7 +110,7 @@ impl Profile {
             architectures,
             flags: self.flags,
             syscalls,
-            compiled: OnceLock::new(),
+            compiled: None,
         }
     }
 }

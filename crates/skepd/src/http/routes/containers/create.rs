@@ -30,6 +30,7 @@ pub(super) async fn create(State(daemon): Shared, query: Query, request: Request
     let mut wiring = Wiring::of(&description);
     wiring.sandbox.name.clone_from(&description.name);
     wiring.note(&mut description);
+    daemon.containers.expect_start();
     let id = daemon.containers.create(description).await?;
     let created = ContainerCreated { id: id.to_string(), warnings: Vec::new() };
     Ok(respond::json_with(StatusCode::CREATED, &created))
