@@ -84,6 +84,10 @@ const CALM: Duration = Duration::from_secs(240);
 const CALM_EACH: Duration = Duration::from_secs(20);
 /// In calm one looks this often whether all is as wished.
 const LOOK: Duration = Duration::from_secs(10);
+/// What is seen at one of so many moments counts,
+const MOMENTS: u32 = 50;
+/// each so long after the one before.
+const MOMENT: Duration = Duration::from_millis(20);
 /// So often nodes are opened again that users took away, for a leader may yet be lost.
 const REOPENINGS: u32 = 3;
 /// Clerks in a group of managers.
@@ -161,7 +165,7 @@ fn rest(swarm: &mut Swarm) -> Result<(), String> {
     let mut was_calm = false;
     loop {
         swarm.run(LOOK).map_err(|broken| broken.to_string())?;
-        match swarm.check_calm() {
+        match look(swarm)? {
             Ok(()) if was_calm => break,
             Ok(()) => was_calm = true,
             Err(what) if swarm.now() >= end => {
@@ -177,6 +181,19 @@ fn rest(swarm: &mut Swarm) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Looks whether all is as wished, at one of a few moments: where tasks fail for ever, something is on its way at most.
+fn look(swarm: &mut Swarm) -> Result<Result<(), String>, String> {
+    let mut seen = swarm.check_calm();
+    for _ in 0..MOMENTS {
+        if seen.is_ok() {
+            break;
+        }
+        swarm.run(MOMENT).map_err(|broken| broken.to_string())?;
+        seen = swarm.check_calm();
+    }
+    Ok(seen)
 }
 
 fn act(swarm: &mut Swarm, line: &str) -> Result<(), String> {
