@@ -35,8 +35,8 @@ pub enum Kind {
 /// A key under which objects are found besides their id. Several objects may share one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// The name in lower case: names do not differ by case alone.
-    Name(String),
+    /// The name in lower case: names do not differ by case alone. Shared, since maps copy the keys beside one that changes.
+    Name(Arc<str>),
     /// Whose task it is.
     Service(ServiceId),
     /// Which slot of which service it fills.
@@ -137,7 +137,7 @@ stored! {
 }
 
 fn named(annotations: &Annotations) -> Vec<Key> {
-    if annotations.name.is_empty() { Vec::new() } else { vec![Key::Name(annotations.name.to_lowercase())] }
+    if annotations.name.is_empty() { Vec::new() } else { vec![Key::Name(annotations.name.to_lowercase().into())] }
 }
 
 fn task_keys(task: &Task) -> Vec<Key> {

@@ -57,7 +57,7 @@ impl<T: Stored> Table<T> {
 
     /// The objects with this name, whatever its case. Only nodes may share one.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Arc<T>> {
-        self.with_key(Key::Name(name.to_lowercase()))
+        self.with_key(Key::Name(name.to_lowercase().into()))
     }
 
     /// Puts an object in the place of what has its id, and returns that.
