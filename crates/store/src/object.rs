@@ -137,7 +137,11 @@ stored! {
 }
 
 fn named(annotations: &Annotations) -> Vec<Key> {
-    if annotations.name.is_empty() { Vec::new() } else { vec![Key::Name(annotations.name.to_lowercase().into())] }
+    if annotations.name.is_empty() {
+        Vec::new()
+    } else {
+        vec![Key::Name(annotations.name.to_lowercase().into())]
+    }
 }
 
 fn task_keys(task: &Task) -> Vec<Key> {
