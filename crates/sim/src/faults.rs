@@ -99,14 +99,17 @@ fn manager(swarm: &Swarm, chance: &mut Chance) -> String {
     all[chance.below(all.len() as u64) as usize].to_owned()
 }
 
-/// What makes good that users took nodes away; nothing once all are there.
+/// What makes good that users took nodes away, and that power failed after all else was made good.
 pub fn reopening(swarm: &Swarm) -> Vec<String> {
     let is_away = |number: &NodeNumber| {
         let node = swarm.book().nodes.get(swarm.machine(*number).node.id);
         node.is_some_and(|node| node.spec.availability != Availability::Active)
     };
     let away = swarm.numbers().filter(is_away);
-    away.map(|number| format!("activate {}", swarm.truth.name(number))).collect()
+    let reopened = away.map(|number| format!("activate {}", swarm.truth.name(number)));
+    // Power may have failed at a write that was under way when all was made good.
+    let started = swarm.numbers().map(|number| format!("start {}", swarm.truth.name(number)));
+    started.chain(reopened).collect()
 }
 
 /// Everything that makes good what the enemy did.
