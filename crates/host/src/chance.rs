@@ -1,14 +1,13 @@
 //! The only drawing of random numbers: seeds, from the kernel.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use model::Chance;
 
 /// A generator that nobody can foretell.
 ///
 /// # Errors
-/// If the kernel's source cannot be read, which means that the machine must not run secrets at all.
+/// If the kernel gives none, which means that the machine must not run secrets at all.
 pub fn chance() -> io::Result<Chance> {
     Ok(Chance::from_seed(bytes()?))
 }
@@ -19,6 +18,6 @@ pub fn chance() -> io::Result<Chance> {
 /// As [`chance`].
 pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
