@@ -41,6 +41,7 @@ pub async fn sleep_until(due: Option<model::Timestamp>) {
 /// Ends after so long; never, if there is no end.
 pub async fn sleep(rest: Option<model::Duration>) {
     match rest {
+        Some(model::Duration::ZERO) => {} // the runtime's timer would take it for a millisecond
         Some(rest) => tokio::time::sleep(rest).await,
         None => std::future::pending().await,
     }

@@ -89,7 +89,7 @@ where
     ) {
         loop {
             let due = self.leader.as_ref().and_then(Machine::wake_at);
-            let inputs = tokio::select! {
+            let mut inputs = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(news) = news.recv() => self.hear(news),
@@ -98,7 +98,13 @@ where
                 Some(question) = questions.recv(), if self.has_room() => self.take(question),
                 () = sleep_until(due) => vec![Input::Wake],
             };
-            self.tell(inputs).await;
+            // Whatever waits already may be part of the same proposal.
+            while self.has_room()
+                && let Ok(question) = questions.try_recv()
+            {
+                inputs.extend(self.take(question));
+            }
+            self.tell(Input::Together(inputs)).await;
         }
     }
 
@@ -208,8 +214,8 @@ where
     }
 
     /// Hands something to the leader and carries out what it wishes, and what follows from that.
-    async fn tell(&mut self, inputs: Vec<Input>) {
-        let mut inputs = VecDeque::from(inputs);
+    async fn tell(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let Some(leader) = &mut self.leader else { return };
             for output in leader.handle(clock::now(), input) {

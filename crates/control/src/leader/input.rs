@@ -34,6 +34,8 @@ pub enum Input {
     Committed(Box<State>),
     /// The time it asked for has come.
     Wake,
+    /// Several of these, in this order: all are heard before anything is drafted, so that one proposal serves them.
+    Together(Vec<Input>),
 }
 
 /// What the leader may wish for.

@@ -57,6 +57,8 @@ pub struct Leader {
     chance: Chance,
     waiting: VecDeque<(Ticket, Request)>,
     flight: Option<Flight>,
+    /// Since when a draft has waited for those to be answered whose proposal was committed.
+    postponed: Option<Timestamp>,
     deciders: Deciders,
     dispatcher: Dispatcher,
     certifier: Certifier,
@@ -79,19 +81,11 @@ impl Machine for Leader {
     fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         let now = now + self.ahead;
         let mut wishes = Vec::new();
-        match input {
-            Input::Ask(ticket, request) => wishes.extend(self.ask(ticket, request)),
-            Input::Session(node, event) => {
-                let cx = &mut Cx { now, chance: &mut self.chance };
-                wishes.extend(self.dispatcher.hear(&self.state, node, event, cx));
-            }
-            Input::Signed(node, result) => self.certifier.hear(node, result),
-            Input::Studied(successor) => self.succession.hear(*successor),
-            Input::Members(members) => self.roles.hear(members),
-            Input::Committed(state) => wishes.extend(self.committed(*state, now)),
-            Input::Wake => {}
+        self.postponed = None;
+        self.hear(input, now, &mut wishes);
+        if self.postponed.is_none() {
+            wishes.extend(self.draft(now));
         }
-        wishes.extend(self.draft(now));
         wishes.extend(self.certifier.wishes(&self.state, now));
         wishes.extend(self.roles.wishes(&self.state, now));
         wishes.extend(self.succession.wishes(&self.state, now));
@@ -108,7 +102,7 @@ impl Machine for Leader {
         ];
         // While a proposal is in flight nothing can be drafted: its commit will look at the clock.
         let drafts = drafts.into_iter().filter(|_| self.flight.is_none());
-        outside.into_iter().chain(drafts).flatten().min().map(|at| at - self.ahead)
+        outside.into_iter().chain(drafts).chain([self.postponed]).flatten().min().map(|at| at - self.ahead)
     }
 }
 
@@ -123,6 +117,7 @@ impl Leader {
             chance,
             waiting: VecDeque::new(),
             flight: None,
+            postponed: None,
             deciders: Deciders::of(state),
             dispatcher: Dispatcher::of(state, Some(me), now),
             certifier: Certifier::of(state),
@@ -136,6 +131,22 @@ impl Leader {
     /// asked while no proposal is in flight.
     pub fn differs_from(&self, state: &State) -> Option<&'static str> {
         self.deciders.differ_from(state)
+    }
+
+    fn hear(&mut self, input: Input, now: Timestamp, wishes: &mut Vec<Output>) {
+        match input {
+            Input::Ask(ticket, request) => wishes.extend(self.ask(ticket, request)),
+            Input::Session(node, event) => {
+                let cx = &mut Cx { now, chance: &mut self.chance };
+                wishes.extend(self.dispatcher.hear(&self.state, node, event, cx));
+            }
+            Input::Signed(node, result) => self.certifier.hear(node, result),
+            Input::Studied(successor) => self.succession.hear(*successor),
+            Input::Members(members) => self.roles.hear(members),
+            Input::Committed(state) => wishes.extend(self.committed(*state, now)),
+            Input::Wake => {}
+            Input::Together(inputs) => inputs.into_iter().for_each(|input| self.hear(input, now, wishes)),
+        }
     }
 
     fn ask(&mut self, ticket: Ticket, request: Request) -> Option<Output> {
@@ -155,6 +166,8 @@ impl Leader {
         self.deciders.committed(&flight.changes);
         self.certifier.committed(&flight.changes);
         let mut wishes = answers(flight.answers);
+        // Drafting takes its time: whoever waits for an answer gets it first.
+        self.postponed = (!wishes.is_empty()).then_some(now);
         wishes.extend(self.dispatcher.committed(&self.state, &flight.changes, now));
         wishes
     }

@@ -63,8 +63,17 @@ impl Stage {
         self.hear(Input::Ask(Ticket(ticket), request));
     }
 
-    /// Commits what is proposed, once.
+    /// Commits what is proposed, once, and wakes the leader if it wants to be woken then.
     fn commit(&mut self) -> usize {
+        let changes = self.commit_only();
+        if self.leader.wake_at().is_some_and(|at| at <= self.now) {
+            self.hear(Input::Wake);
+        }
+        changes
+    }
+
+    /// Commits what is proposed, once.
+    fn commit_only(&mut self) -> usize {
         let changes = self.proposed.take().unwrap_or_default();
         if !changes.is_empty() {
             self.book.apply(self.book.index + 1, &changes);
@@ -164,6 +173,28 @@ fn what_waits_for_a_commit_is_drafted_together() {
     stage.commit();
     assert_eq!(stage.said[2..], ["2: yes", "3: yes"]);
     assert_eq!(stage.book.services.len(), 3);
+}
+
+#[test]
+fn what_comes_together_is_one_proposal() {
+    let mut stage = Stage::new();
+    let ask = |ticket, name| Input::Ask(Ticket(ticket), create(name, 1));
+    stage.hear(Input::Together(vec![ask(1, "a"), ask(2, "b")]));
+    stage.commit_only();
+    assert_eq!(stage.said, ["1: yes", "2: yes"]);
+}
+
+#[test]
+fn whoever_waits_is_answered_before_the_next_draft() {
+    let mut stage = Stage::new();
+    stage.ask(1, create("a", 1));
+    stage.ask(2, create("b", 1));
+    stage.commit_only();
+    assert_eq!(stage.said, ["1: yes"]);
+    assert_eq!(stage.proposed, None);
+    assert_eq!(stage.leader.wake_at(), Some(stage.now), "it goes on at once");
+    stage.hear(Input::Wake);
+    assert!(stage.proposed.is_some());
 }
 
 #[test]

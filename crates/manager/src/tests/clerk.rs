@@ -20,6 +20,22 @@ impl Clerk {
         Self { state: state.clone(), chance, asked: Vec::new(), proposed: None }
     }
 
+    fn hear(&mut self, input: Input, outputs: &mut Vec<Output>) {
+        match input {
+            Input::Ask(ticket, request) => self.asked.push((ticket, request)),
+            Input::Committed(state) => {
+                self.state = *state;
+                for (ticket, id) in self.proposed.take().unwrap_or_default() {
+                    let config = |id| self.state.configs.get(id).expect("what was proposed is committed");
+                    let answer = id.map_or(Answer::Done, |id| Answer::Config(Arc::clone(config(id))));
+                    outputs.push(Output::Answer(ticket, Ok(answer)));
+                }
+            }
+            Input::Together(inputs) => inputs.into_iter().for_each(|input| self.hear(input, outputs)),
+            Input::Session(..) | Input::Signed(..) | Input::Studied(_) | Input::Members(_) | Input::Wake => {}
+        }
+    }
+
     fn propose(&mut self, now: Timestamp) -> Vec<Output> {
         if self.proposed.is_some() || self.asked.is_empty() {
             return Vec::new();
@@ -60,18 +76,7 @@ impl Machine for Clerk {
 
     fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         let mut outputs = Vec::new();
-        match input {
-            Input::Ask(ticket, request) => self.asked.push((ticket, request)),
-            Input::Committed(state) => {
-                self.state = *state;
-                for (ticket, id) in self.proposed.take().unwrap_or_default() {
-                    let config = |id| self.state.configs.get(id).expect("what was proposed is committed");
-                    let answer = id.map_or(Answer::Done, |id| Answer::Config(Arc::clone(config(id))));
-                    outputs.push(Output::Answer(ticket, Ok(answer)));
-                }
-            }
-            Input::Session(..) | Input::Signed(..) | Input::Studied(_) | Input::Members(_) | Input::Wake => {}
-        }
+        self.hear(input, &mut outputs);
         outputs.extend(self.propose(now));
         outputs
     }
