@@ -18,6 +18,7 @@ use crate::container::id::ContainerId;
 use crate::container::keeper::{Command, Frozen, Keeper, Leavings, Occasion};
 use crate::container::mounts;
 use crate::container::prepare::{self, EXIT_FILE, UPPER, log_file};
+use crate::container::rehearsal;
 use crate::container::restart::RestartPolicy;
 use crate::container::rules;
 use crate::container::signal::Signal;
@@ -115,9 +116,11 @@ impl Containers {
         self.ground.shutdown.finish(CLOSING_MAX).await;
     }
 
-    /// A container is about to be made or started: the kernel gets ready for it meanwhile. Returns at once.
+    /// A container is about to be made or started: the kernel and the OCI runtime get ready for it meanwhile. Returns at
+    /// once.
     pub fn expect_start(&self) {
         self.ground.anticipation.begin();
+        rehearsal::begin(&self.ground);
     }
 
     /// Makes a container, without starting it.

@@ -17,6 +17,7 @@ use crate::container::exec::Execs;
 use crate::container::id::ContainerId;
 use crate::container::keeper::Command;
 use crate::container::oci::{self, Oci};
+use crate::container::rehearsal::Rehearsal;
 use crate::container::sealed::Sealed;
 use crate::container::spec::document::Seccomp;
 use crate::container::spec::{Cgroups, capabilities, filter, seccomp};
@@ -48,6 +49,7 @@ pub(crate) struct Ground {
     pub(crate) config: RuntimeConfig,
     pub(crate) cgroups: Cgroups,
     pub(crate) anticipation: Anticipation,
+    pub(crate) rehearsal: Rehearsal,
     pub(crate) volumes: Volumes,
     pub(crate) events: broadcast::Sender<Arc<ContainerEvent>>,
     pub(crate) shutdown: Shutdown,
@@ -81,6 +83,7 @@ impl Ground {
             config,
             cgroups,
             anticipation: Anticipation::new(cgroups),
+            rehearsal: Rehearsal::default(),
             volumes,
             events: broadcast::channel(EVENTS_MAX).0,
             shutdown: Shutdown::new(),

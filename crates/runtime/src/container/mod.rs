@@ -19,6 +19,7 @@ pub(crate) mod keeper;
 pub mod mounts;
 pub(crate) mod oci;
 pub(crate) mod prepare;
+pub(crate) mod rehearsal;
 pub mod restart;
 pub(crate) mod rootfs;
 pub(crate) mod rules;

@@ -71,6 +71,8 @@ impl Keeper {
         });
         let plan = prepared.await.map_err(|_| ContainerError::ShuttingDown)??;
         let program = &self.ground.config.supervise;
+        // What the kernel got ready for may be too long ago: let it begin again while two programs are started.
+        self.ground.anticipation.begin();
         supervisor::launch(program, &folder, &plan).map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound => {
                 ContainerError::Missing { what: program.to_string_lossy().into_owned(), package: "skep" }
