@@ -105,6 +105,8 @@ pub struct Manager {
     replica: Box<Orderer>,
     office: Office,
     applied: (Position, Arc<ConfState>),
+    /// The book in which a round without news was last seen to draft nothing.
+    checked: Index,
     next_ticket: Ticket,
     offered: BTreeMap<Ticket, Waiter>,
     accepted: BTreeMap<Index, (Term, Waiter)>,
@@ -164,6 +166,7 @@ impl Manager {
             replica,
             office: Office::default(),
             applied: (at, Arc::new(group)),
+            checked: 0,
             next_ticket: 0,
             offered: BTreeMap::new(),
             accepted: BTreeMap::new(),
@@ -178,12 +181,13 @@ impl Manager {
 
     /// Takes something in, and all that follows from it here.
     pub fn hear(&mut self, told: Told, ground: &mut Ground<'_>) {
-        let before = self.book.index;
         self.take(told, ground);
         while let Some(todo) = self.todo.pop_front() {
             self.follow(todo, ground);
         }
-        if ground.truth.is_watched() && self.book.index > before && self.office.is_idle() {
+        let is_quiet = self.office.is_idle() && !self.office.goes_on(ground.now);
+        if ground.truth.is_watched() && self.book.index > self.checked && is_quiet {
+            self.checked = self.book.index;
             self.check_quiet(ground);
         }
     }
@@ -232,7 +236,7 @@ impl Manager {
                 if self.replica.wake_at().is_some_and(|at| at <= ground.uptime) {
                     self.order(Input::Wake, ground);
                 }
-                if self.office.wake_at().is_some_and(|at| at <= ground.now) {
+                if self.office.goes_on(ground.now) {
                     self.todo.push_back(Todo::Tell(LeaderInput::Wake));
                 }
             }

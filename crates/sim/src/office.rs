@@ -70,6 +70,11 @@ impl Office {
         self.leader.as_ref().and_then(Machine::wake_at)
     }
 
+    /// True if the leader goes on at once, without anything new.
+    pub fn goes_on(&self, now: Timestamp) -> bool {
+        self.wake_at().is_some_and(|at| at <= now)
+    }
+
     /// True if nothing is in flight, so that the leader has nothing to wait for.
     pub fn is_idle(&self) -> bool {
         self.leader.is_some() && self.in_flight.is_none()
