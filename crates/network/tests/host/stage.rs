@@ -219,14 +219,17 @@ pub(crate) mod dns {
         }
     }
 
-    /// Asks by datagram.
+    /// Asks by datagram, and again when that is lost, as all resolvers do.
     pub(crate) fn resolve(name: &str) -> Vec<Ipv4Addr> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(PATIENCE * 3)).unwrap();
-        socket.send_to(&question(name, RecordType::A), "127.0.0.11:53").unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let question = question(name, RecordType::A);
         let mut buffer = [0; 512];
-        let (length, _) = socket.recv_from(&mut buffer).unwrap();
-        addresses(&buffer[..length])
+        let asked = (0..5).find_map(|_| {
+            socket.send_to(&question, "127.0.0.11:53").unwrap();
+            socket.recv(&mut buffer).ok()
+        });
+        addresses(&buffer[..asked.expect("an answer")])
     }
 
     /// Asks by connection.

@@ -1,7 +1,8 @@
 //! Finds the OCI runtime, and knows what it asks of this machine.
 //!
 //! crun if it is there, else runc. crun refuses a unified cgroup mount with controllers beside the old ones;
-//! on such hosts every call gets mounts of its own, without it (the supervisor does that).
+//! on such hosts every call gets mounts of its own, without it (the supervisor does that). Every runtime is called so,
+//! for crun may be behind any name, and runc does not miss that mount.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,7 @@ impl Oci {
             let wished = named.map_or("an OCI runtime (crun or runc)".into(), |path| path.to_string_lossy());
             return Err(missing(wished.into_owned()));
         };
-        let is_crun = program.file_name().is_some_and(|name| name == "crun");
-        let hide = (is_crun && cgroups == Cgroups::Hybrid).then_some(UNIFIED);
+        let hide = (cgroups == Cgroups::Hybrid).then_some(UNIFIED);
         Ok(Self { program, hide })
     }
 }

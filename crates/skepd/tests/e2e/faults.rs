@@ -1,7 +1,9 @@
 //! What goes wrong outside of the daemon: it says what is the matter, and serves on.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::host::Host;
@@ -163,6 +165,54 @@ fn a_missing_runtime_is_named() {
     fails(&host, &["run", "--rm", "busybox:test", "true"], "/no/such/crun is not installed on this node");
     assert!(host.docker(&["info"]).contains("Server Version"));
     assert_eq!(host.docker(&["ps", "-aq"]), "");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn any_oci_runtime_will_do() {
+    let choices: [fn(&Path) -> String; 2] = [
+        |_| "runc".to_owned(),
+        |home| {
+            let wrapper = home.join("runtime");
+            script(&wrapper, "exec /usr/bin/crun \"$@\"");
+            wrapper.display().to_string()
+        },
+    ];
+    for runtime in choices {
+        let host = Host::start_with(|home| vec!["--default-runtime".to_owned(), runtime(home)]);
+        host.load_busybox();
+        assert_eq!(host.docker(&["run", "--rm", "busybox:test", "echo", "hello"]), "hello\n");
+        host.docker(&["run", "-d", "--name", "one", "busybox:test", "sleep", "1000"]);
+        assert_eq!(host.docker(&["exec", "one", "echo", "hello"]), "hello\n");
+        host.docker(&["rm", "-f", "one"]);
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_runtime_that_never_tells_its_version_holds_nobody() {
+    let mut host = Host::start_with(|home| {
+        let (runtime, pid) = (home.join("runtime"), home.join("hangs"));
+        let hang = format!("echo $$ >{}; exec sleep 1000", pid.display());
+        script(&runtime, &format!("case \"$*\" in *--version*) {hang};; esac; exec /usr/bin/crun \"$@\""));
+        vec!["--default-runtime".to_owned(), runtime.display().to_string()]
+    });
+    host.load_busybox();
+    assert_eq!(host.docker(&["run", "--rm", "busybox:test", "echo", "hello"]), "hello\n");
+    let pid = host.until("it hangs", || {
+        let told = std::fs::read_to_string(host.path("hangs")).unwrap_or_default();
+        told.strip_suffix('\n').map(str::to_owned)
+    });
+    host.stop_daemon();
+    let process = Path::new("/proc").join(pid);
+    host.until("it has ended with the daemon", || (!process.exists()).then_some(()));
+}
+
+/// Makes a program of lines for a shell.
+fn script(path: &Path, lines: &str) {
+    std::fs::write(path, format!("#!/bin/sh\n{lines}\n")).expect("files can be written");
+    let all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, all).expect("it is ours");
 }
 
 #[test]

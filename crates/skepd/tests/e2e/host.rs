@@ -86,7 +86,7 @@ impl Host {
     pub(crate) fn stop_daemon(&mut self) {
         let mut daemon = self.daemon.take().expect("the daemon runs");
         run("kill", &[&daemon.id().to_string()]);
-        daemon.wait().expect("the daemon can be waited for");
+        self.until("the daemon ends", || daemon.try_wait().expect("the daemon can be waited for"));
     }
 
     /// Imports Debian's static busybox as `busybox:test`.

@@ -52,16 +52,8 @@ impl Terminal {
 
     /// Waits until this is shown, after all that was waited for before.
     pub(crate) fn until(&mut self, text: &str) -> &mut Self {
-        loop {
-            let found = self.shown.windows(text.len()).position(|part| part == text.as_bytes());
-            if let Some(at) = found {
-                self.shown.drain(..at + text.len());
-                return self;
-            }
-            let more = self.screen.recv_timeout(PATIENCE);
-            let more = more.unwrap_or_else(|_| panic!("waited in vain for {text:?}: {:?}", self.seen()));
-            self.shown.extend(more);
-        }
+        assert!(self.shows(text, PATIENCE), "waited in vain for {text:?}: {:?}", self.seen());
+        self
     }
 
     /// Types this.
@@ -70,10 +62,21 @@ impl Terminal {
         self
     }
 
-    /// Changes the size.
-    pub(crate) fn resize(&mut self, size: [u32; 2]) -> &mut Self {
+    /// Changes the size until this is shown.
+    ///
+    /// The program is told again and again, as by a person who pulls at a window: the stock client begins to listen
+    /// only after the process has begun to speak, and what it is told before that is lost.
+    pub(crate) fn resize_until(&mut self, size: [u32; 2], text: &str) -> &mut Self {
         resize(&self.line, size);
-        self
+        let pid = self.child.id().to_string();
+        for _ in 0..PATIENCE.as_secs() {
+            if self.shows(text, Duration::from_secs(1)) {
+                return self;
+            }
+            let told = Command::new("kill").args(["-s", "WINCH", &pid]).status();
+            assert!(told.expect("kill is there").success());
+        }
+        panic!("resized in vain until {text:?}: {:?}", self.seen());
     }
 
     /// Waits for the program's end: the code, and what was shown since the last time anything was waited for.
@@ -85,6 +88,21 @@ impl Terminal {
         // Only now: the keyboard's end would be told to the program.
         drop(keyboard);
         (status.code(), String::from_utf8_lossy(&shown).into_owned())
+    }
+
+    /// Whether this is shown before the program has been silent for so long.
+    fn shows(&mut self, text: &str, patience: Duration) -> bool {
+        loop {
+            let found = self.shown.windows(text.len()).position(|part| part == text.as_bytes());
+            if let Some(at) = found {
+                self.shown.drain(..at + text.len());
+                return true;
+            }
+            match self.screen.recv_timeout(patience) {
+                Ok(more) => self.shown.extend(more),
+                Err(_) => return false,
+            }
+        }
     }
 
     fn seen(&self) -> String {

@@ -65,7 +65,7 @@ fn the_size_follows_the_persons_terminal() {
             // Who joins shows its own size first; only then does it look for another.
             terminal.until(if words[0] == "attach" { "33 77" } else { "ready" });
             for size in [[20, 50], [40, 120], [21, 51]] {
-                terminal.resize(size).until(&format!("{} {}", size[0], size[1]));
+                terminal.resize_until(size, &format!("{} {}", size[0], size[1]));
             }
             terminal.types("\x10\x11");
             terminal.end();
