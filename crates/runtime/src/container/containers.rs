@@ -23,6 +23,7 @@ use crate::container::restart::RestartPolicy;
 use crate::container::rules;
 use crate::container::signal::Signal;
 use crate::container::state::{Exit, Phase, Record};
+use crate::container::wait::{self, WaitFor};
 use crate::disk;
 use crate::logs::options::LogPlan;
 use crate::logs::{LogLine, LogQuery, read};
@@ -43,17 +44,6 @@ pub struct StopWish {
     pub signal: Option<Signal>,
     /// How long it may take before it is killed; absent means its own.
     pub grace: Option<Duration>,
-}
-
-/// What to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitFor {
-    /// That it does not run; it may be so already.
-    NotRunning,
-    /// That it ends, although it may not even run yet.
-    NextExit,
-    /// That nothing is left of it.
-    Removed,
 }
 
 /// How a container is removed.
@@ -211,11 +201,11 @@ impl Containers {
             ask(handle, |answer| Command::Freeze(Frozen::Moving, answer)).await?;
         }
         self.signal_unless_over(handle, signal).await?;
-        if ended_within(&mut seen, record.exits, grace).await {
+        if wait::ended_within(&mut seen, record.exits, grace).await {
             return Ok(());
         }
         self.signal_unless_over(handle, Signal::KILL).await?;
-        if ended_within(&mut seen, record.exits, KILL_MAX).await {
+        if wait::ended_within(&mut seen, record.exits, KILL_MAX).await {
             return Ok(());
         }
         let text = format!(
@@ -276,26 +266,8 @@ impl Containers {
     /// # Errors
     /// If there is no such container.
     pub async fn wait(&self, id: ContainerId, what: WaitFor) -> Result<Option<Exit>, ContainerError> {
-        let mut seen = self.handle(id)?.record;
-        let exits = seen.borrow().exits;
-        let mut last = seen.borrow().exit();
-        loop {
-            {
-                let record = seen.borrow_and_update();
-                last = record.exit().or(last);
-                let done = match what {
-                    WaitFor::NotRunning => record.running().is_none(),
-                    WaitFor::NextExit => record.exits > exits,
-                    WaitFor::Removed => false,
-                };
-                if done {
-                    return Ok(last);
-                }
-            }
-            if seen.changed().await.is_err() {
-                return Ok(last);
-            }
-        }
+        let seen = self.handle(id)?.record;
+        Ok(wait::exit(seen, what).await)
     }
 
     /// Leaves nothing of a container.
@@ -533,12 +505,6 @@ fn unheard(record: &Record) -> ContainerError {
     }
 }
 
-/// Whether a process ended within a time, counted by how many have ended before.
-async fn ended_within(seen: &mut watch::Receiver<Arc<Record>>, exits: u64, time: Duration) -> bool {
-    let ended = seen.wait_for(|record| record.exits > exits);
-    tokio::time::timeout(time, ended).await.is_ok()
-}
-
 /// Takes up a container that was there when the daemon started.
 async fn take_up(ground: &Arc<Ground>, mut record: Record) {
     let (id, name) = (record.id, record.name.clone());
@@ -552,8 +518,7 @@ async fn take_up(ground: &Arc<Ground>, mut record: Record) {
                 Some(ended) => (ended.code, ended.oom, ended.at),
                 None => (GONE, false, host::clock::now()),
             };
-            record.phase = Phase::Exited(Exit { code, oom, started: running.started, finished });
-            record.exits += 1;
+            record.end(Exit { code, oom, started: running.started, finished });
             if let Err(error) = record.save(&folder) {
                 tracing::warn!(container = %id, %error, "the end of a container could not be kept");
             }

@@ -27,9 +27,10 @@ pub(crate) mod sealed;
 pub mod signal;
 pub(crate) mod spec;
 pub mod state;
+pub mod wait;
 
 pub use attachment::Attachment;
-pub use containers::{Containers, Removal, RootFolders, StopWish, WaitFor};
+pub use containers::{Containers, Removal, RootFolders, StopWish};
 pub use description::{Description, Surroundings};
 pub use error::ContainerError;
 pub use event::{Action, ContainerEvent};
@@ -40,3 +41,4 @@ pub use keeper::{Leavings, Occasion};
 pub use restart::RestartPolicy;
 pub use signal::Signal;
 pub use state::{Exit, Phase, Record};
+pub use wait::WaitFor;

@@ -40,6 +40,9 @@ pub struct Record {
     pub starts: u64,
     /// How often it has ended.
     pub exits: u64,
+    /// How it ended last, also when it runs again or is taken away: who waits for an end may look only then.
+    #[serde(default)]
+    pub last_exit: Option<Exit>,
     /// Whether it was stopped by a user since it was last started.
     #[serde(default)]
     pub stopped_by_user: bool,
@@ -121,6 +124,7 @@ impl Record {
             phase: Phase::Created,
             starts: 0,
             exits: 0,
+            last_exit: None,
             stopped_by_user: false,
             restarts: Restarts::default(),
             failure: None,
@@ -159,8 +163,16 @@ impl Record {
     pub fn exit(&self) -> Option<Exit> {
         match self.phase {
             Phase::Exited(exit) => Some(exit),
-            Phase::Created | Phase::Running(_) | Phase::Paused(_) | Phase::Removing => None,
+            Phase::Removing => self.last_exit,
+            Phase::Created | Phase::Running(_) | Phase::Paused(_) => None,
         }
+    }
+
+    /// Its process has ended.
+    pub(crate) fn end(&mut self, exit: Exit) {
+        self.phase = Phase::Exited(exit);
+        self.exits += 1;
+        self.last_exit = Some(exit);
     }
 
     /// Writes it into the folder of its container.

@@ -156,8 +156,7 @@ impl Keeper {
         let Ended { code, oom, at } = ended;
         let exit = Exit { code, oom, started: running.started, finished: at };
         self.change(|record| {
-            record.phase = Phase::Exited(exit);
-            record.exits += 1;
+            record.end(exit);
             let policy = record.description.restart;
             record.restarts = record.restarts.after(policy, exit, record.stopped_by_user);
         });
