@@ -3,12 +3,12 @@
 //! Each call gets mounts of its own. There the root file system is put together, so that it is seen nowhere
 //! else and vanishes by itself; and a unified cgroup mount beside the old ones is hidden, which crun refuses.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 
-use crate::plan::Plan;
+use crate::plan::{Overlay, Plan};
 use crate::sys;
 
 /// What a process reads and writes; with a terminal, nothing.
@@ -88,18 +88,30 @@ fn mount_root(plan: &Plan) -> io::Result<()> {
     let Some(overlay) = &plan.overlay else { return Ok(()) };
     let here = std::env::current_dir()?;
     let target = text(&here.join("rootfs").to_string_lossy());
+    // The layers' names are short only from there; but what fails is told from here.
     std::env::set_current_dir(&overlay.base)?;
-    let options = format!("lowerdir={},upperdir={},workdir={}", overlay.lower, overlay.upper, overlay.work);
+    let mounted = mount_overlay(overlay, &target);
+    std::env::set_current_dir(here)?;
+    mounted.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => io::Error::other(format!(
+            "{error}; the file system of the data root may be one that can hold no overlay (ext4 and xfs can), \
+             dmesg tells more"
+        )),
+        _ => error,
+    })
+}
+
+fn mount_overlay(overlay: &Overlay, target: &CStr) -> io::Result<()> {
+    let Overlay { lower, upper, work, .. } = overlay;
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
     if options.len() < PAGE {
-        sys::mount(c"overlay", &target, c"overlay", 0, &text(&options))?;
-    } else {
-        let (upper, work) = (text(&overlay.upper), text(&overlay.work));
-        let lowers: Vec<CString> = overlay.lower.split(':').map(text).collect();
-        let mut settings: Vec<_> = lowers.iter().map(|lower| (c"lowerdir+", lower.as_c_str())).collect();
-        settings.extend([(c"upperdir", upper.as_c_str()), (c"workdir", work.as_c_str())]);
-        sys::mount_overlay(&settings, &target)?;
+        return sys::mount(c"overlay", target, c"overlay", 0, &text(&options));
     }
-    std::env::set_current_dir(here)
+    let (upper, work) = (text(upper), text(work));
+    let lowers: Vec<CString> = lower.split(':').map(text).collect();
+    let mut settings: Vec<_> = lowers.iter().map(|lower| (c"lowerdir+", lower.as_c_str())).collect();
+    settings.extend([(c"upperdir", upper.as_c_str()), (c"workdir", work.as_c_str())]);
+    sys::mount_overlay(&settings, target)
 }
 
 fn text(text: &str) -> CString {

@@ -208,6 +208,30 @@ fn a_runtime_that_never_tells_its_version_holds_nobody() {
     host.until("it has ended with the daemon", || (!process.exists()).then_some(()));
 }
 
+#[test]
+#[ignore = "needs root"]
+fn a_data_root_that_can_hold_no_overlay_is_told() {
+    let host = Host::start_with(|home| {
+        let layer = |name: &str| {
+            let path = home.join(name);
+            std::fs::create_dir(&path).expect("folders can be made");
+            path.display().to_string()
+        };
+        let (lower, upper, work, data) = (layer("lower"), layer("upper"), layer("work"), layer("data"));
+        let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+        let mounted = Command::new("mount").args(["-t", "overlay", "layers", "-o", &options, &data]).status();
+        assert!(mounted.expect("mount is there").success());
+        Vec::new()
+    });
+    host.load_busybox();
+    fails(
+        &host,
+        &["run", "--rm", "busybox:test", "true"],
+        "the data root may be one that can hold no overlay",
+    );
+    assert_eq!(host.docker(&["ps", "-aq"]), "");
+}
+
 /// Makes a program of lines for a shell.
 fn script(path: &Path, lines: &str) {
     std::fs::write(path, format!("#!/bin/sh\n{lines}\n")).expect("files can be written");
