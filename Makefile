@@ -27,15 +27,13 @@ test: ## run every check and every test (root tests too, if you are root)
 	@scripts/install-needs test
 	cargo xtask test
 
-# The tests that ask most of the kernel; `make test` runs them with the machine's own.
-IN_VM := ip link set lo up && cargo test --locked --offline -p skep-runtime -p skep-network -p skep-skepd \
-  -- --ignored --test-threads=1
-test-vm: ## run the tests of containers on Debian's kernel, with control groups v2 only, then v1 only (two hours)
+# What asks most of the kernel; `make test` tests it with the machine's own.
+KERNEL_TESTS := cargo test --release --locked --offline -p skep-runtime -p skep-network -p skep-skepd
+test-vm: build ## run the tests of containers on Debian's kernel, with control groups v2 alone, then v1 alone (an hour)
 	@scripts/install-needs vm
-	cargo build --locked -p skep-supervise -p skep-skepd -p skep-skep
-	cargo test --locked --no-run -p skep-runtime -p skep-network -p skep-skepd
-	scripts/vm v2 '$(IN_VM)'
-	scripts/vm v1 '$(IN_VM)'
+	$(KERNEL_TESTS) --no-run
+	scripts/vm v2 '$(KERNEL_TESTS) -- --ignored --test-threads=1'
+	scripts/vm v1 '$(KERNEL_TESTS) -- --ignored --test-threads=1'
 
 bench: build ## measure skepd beside a real dockerd and print the ratios
 	@scripts/install-needs bench
