@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{SocketAddrV4, UdpSocket};
+use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, socket};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt::ReuseAddr,
+};
 
 use crate::plan::Door;
 use crate::sandbox::{HostPort, Protocol};
@@ -17,6 +19,9 @@ use crate::sandbox::{HostPort, Protocol};
 #[derive(Default)]
 pub(crate) struct Ports {
     held: BTreeMap<Door, Option<OwnedFd>>,
+    /// Those that were given back. A program that is just being started has copies of all that the daemon holds until
+    /// it begins, so that their sockets may live on for a moment.
+    given_back: BTreeSet<Door>,
     next_ephemeral: u16,
 }
 
@@ -36,8 +41,11 @@ impl Ports {
         if self.held.keys().any(|other| other.overlaps(&door)) {
             return Err(PortTaken(door));
         }
-        let socket = hold(door).map_err(|_| PortTaken(door))?;
-        self.held.insert(door, socket);
+        let socket = hold(door, Neighbour::Nobody).or_else(|error| match self.given_back.contains(&door) {
+            true => hold(door, Neighbour::OurLast),
+            false => Err(error),
+        });
+        self.held.insert(door, socket.map_err(|_| PortTaken(door))?);
         Ok(())
     }
 
@@ -70,7 +78,11 @@ impl Ports {
 
     /// Gives a door back.
     pub(crate) fn release(&mut self, door: Door) {
-        self.held.remove(&door);
+        if let Some(Some(socket)) = self.held.remove(&door) {
+            // If this cannot be said, the port is free a moment later.
+            let _ = setsockopt(&socket, ReuseAddr, &true);
+            self.given_back.insert(door);
+        }
     }
 
     fn reserve_one(&mut self, wished: HostPort) -> Result<HostPort, PortTaken> {
@@ -95,18 +107,27 @@ pub(crate) fn door_of(port: &HostPort) -> Door {
     Door { protocol, host_ip, port: host_port }
 }
 
-fn hold(door: Door) -> io::Result<Option<OwnedFd>> {
-    let address = SocketAddrV4::new(door.host_ip, door.port);
-    match door.protocol {
-        Protocol::Tcp => {
-            let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-            bind(socket.as_raw_fd(), &SockaddrIn::from(address))?;
-            Ok(Some(socket))
-        }
-        Protocol::Udp => Ok(Some(UdpSocket::bind(address)?.into())),
+/// Who may be bound to a port beside us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Neighbour {
+    Nobody,
+    /// A socket of ours that was given back, and whoever does not mind.
+    OurLast,
+}
+
+fn hold(door: Door, neighbour: Neighbour) -> io::Result<Option<OwnedFd>> {
+    let kind = match door.protocol {
+        Protocol::Tcp => SockType::Stream,
+        Protocol::Udp => SockType::Datagram,
         // Many kernels have no SCTP of their own and still pass it on, so only our own book is asked.
-        Protocol::Sctp => Ok(None),
-    }
+        Protocol::Sctp => return Ok(None),
+    };
+    let socket = socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&socket, ReuseAddr, &(neighbour == Neighbour::OurLast))?;
+    bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(door.host_ip, door.port)))?;
+    // From now on nobody else.
+    setsockopt(&socket, ReuseAddr, &false)?;
+    Ok(Some(socket))
 }
 
 /// From where ports are chosen: above the ones that have names.
@@ -150,6 +171,33 @@ mod tests {
         assert!(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, chosen[0].host_port)).is_err());
         let refused = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, chosen[0].host_port)).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_port_that_was_given_back_is_free_at_once() {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let mut ports = Ports::default();
+            let chosen = ports.reserve_all(&[HostPort { protocol, ..tcp(Ipv4Addr::LOCALHOST, 0) }]).unwrap();
+            let held = ports.held[&door_of(&chosen[0])].as_ref().unwrap();
+            let copy_of_a_child = held.try_clone().unwrap();
+            ports.release_all(&chosen);
+            ports.reserve_all(&chosen).unwrap();
+            let address = (Ipv4Addr::LOCALHOST, chosen[0].host_port);
+            match protocol {
+                Protocol::Tcp => assert!(std::net::TcpListener::bind(address).is_err()),
+                _ => assert!(std::net::UdpSocket::bind(address).is_err()),
+            }
+            drop(copy_of_a_child);
+        }
+    }
+
+    #[test]
+    fn a_port_that_was_given_back_and_taken_is_refused() {
+        let mut ports = Ports::default();
+        let chosen = ports.reserve_all(&[tcp(Ipv4Addr::LOCALHOST, 0)]).unwrap();
+        ports.release_all(&chosen);
+        let _listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, chosen[0].host_port)).unwrap();
+        assert!(ports.reserve_all(&chosen).is_err());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use crate::host::Host;
 
 /// Runs the stock docker CLI, which must fail and say this; then the daemon must still run containers.
@@ -22,6 +24,9 @@ fn serves_on(host: &Host) {
 #[test]
 #[ignore = "needs root"]
 fn ten_thousand_silent_clients_keep_nobody_out() {
+    // Some shells let programs open a thousand files.
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("there is a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, soft.max(20_000), hard.max(20_000)).expect("root may raise it");
     let host = Host::start();
     let path = host.path("sock");
     let connect = |_| UnixStream::connect(&path).expect("a client is let in, sooner or later");

@@ -133,8 +133,8 @@ fn both_command_lines_say_the_same() {
     let host = furnished();
     for line in LOOKS {
         let words = words(line);
-        // Between the two a second may pass, and with it what times are called.
-        let alike = (0..5).any(|_| host.skep(&borrowed(&words)) == host.docker(&borrowed(&words)));
+        // Between the two a second may pass, and with it what times are called; on a slow machine it often does.
+        let alike = (0..30).any(|_| host.skep(&borrowed(&words)) == host.docker(&borrowed(&words)));
         if !alike {
             assert_eq!(host.skep(&borrowed(&words)), host.docker(&borrowed(&words)), "{line:?}");
         }
