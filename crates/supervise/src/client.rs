@@ -14,6 +14,8 @@ pub(crate) struct Client {
     socket: UnixStream,
     /// Whether it gets the output.
     pub(crate) attached: bool,
+    /// Whether it has sent bytes for standard input.
+    pub(crate) gives_input: bool,
     received: Vec<u8>,
     waiting: Vec<u8>,
     stuck_since_ms: i64,
@@ -49,7 +51,14 @@ impl Client {
     /// A client on this socket.
     pub(crate) fn new(socket: UnixStream) -> Self {
         sys::never_wait(socket.as_raw_fd());
-        Self { socket, attached: false, received: Vec::new(), waiting: Vec::new(), stuck_since_ms: 0 }
+        Self {
+            socket,
+            attached: false,
+            gives_input: false,
+            received: Vec::new(),
+            waiting: Vec::new(),
+            stuck_since_ms: 0,
+        }
     }
 
     /// What to poll for.

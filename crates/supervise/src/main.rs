@@ -7,6 +7,7 @@
 //! One thread, and next to no memory, since there is one such process for each container.
 
 mod client;
+mod input;
 mod launch;
 mod log;
 mod plan;

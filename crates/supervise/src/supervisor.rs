@@ -1,11 +1,12 @@
 //! The one loop: output to the log and to those who are attached, requests to the process, its end to all.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixListener;
 
 use crate::client::{Client, Connection, Hearing, Request};
+use crate::input::Input;
 use crate::launch::{self, Standard};
 use crate::log::{Log, Stream};
 use crate::plan::{Plan, Stdin};
@@ -21,9 +22,7 @@ pub(crate) struct Supervisor {
     clients: Vec<Client>,
     /// The process's output and errors; with a terminal, the terminal is the output.
     output: [Option<File>; 2],
-    input: Option<File>,
-    /// What the process did not take yet.
-    input_waiting: Vec<u8>,
+    input: Input,
     log: Option<Log>,
     size: Option<(u16, u16)>,
     /// Children that ended while the runtime was at work, and how.
@@ -60,8 +59,7 @@ impl Supervisor {
             console: None,
             clients: vec![first],
             output: [None, None],
-            input: None,
-            input_waiting: Vec::new(),
+            input: Input::new(plan.tty || plan.stdin != Stdin::Closed),
             size: None,
             early: Vec::new(),
             plan,
@@ -107,8 +105,7 @@ impl Supervisor {
                 Stdin::Closed => nothing()?,
                 Stdin::Open | Stdin::Once => {
                     let (its_input, input) = sys::pipe()?;
-                    sys::never_wait(input.as_raw_fd());
-                    self.input = Some(input);
+                    self.input.open(input);
                     its_input
                 }
             };
@@ -123,19 +120,22 @@ impl Supervisor {
         let entry = |fd: Option<RawFd>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
         let behind = self.clients.iter().any(|client| client.attached && client.is_behind());
         let output = |file: &Option<File>| file.as_ref().filter(|_| !behind).map(AsRawFd::as_raw_fd);
-        let input = self.input.as_ref().filter(|_| !self.input_waiting.is_empty()).map(AsRawFd::as_raw_fd);
         let mut list = Vec::with_capacity(FIXED + self.clients.len());
         list.extend([
             entry(Some(self.children.as_raw_fd()), libc::POLLIN),
             entry(output(&self.output[0]), libc::POLLIN),
             entry(output(&self.output[1]), libc::POLLIN),
-            entry(input, libc::POLLOUT),
+            entry(self.input.outlet(), libc::POLLOUT),
             entry(Some(self.listener.as_raw_fd()), libc::POLLIN),
             entry(self.console.as_ref().map(AsRawFd::as_raw_fd), libc::POLLIN),
         ]);
-        let hearing = if self.input_waiting.is_empty() { Hearing::Open } else { Hearing::Later };
-        list.extend(self.clients.iter().map(|client| client.poll(hearing)));
+        list.extend(self.clients.iter().map(|client| client.poll(self.hearing(client))));
         list
+    }
+
+    /// Who gave input that was not taken yet must wait; all others are heard: they may say that the process shall end.
+    fn hearing(&self, client: &Client) -> Hearing {
+        if client.gives_input && self.input.is_behind() { Hearing::Later } else { Hearing::Open }
     }
 
     fn timeout_ms(&self) -> i32 {
@@ -162,7 +162,7 @@ impl Supervisor {
             }
         }
         if ready(3) {
-            self.push_input();
+            self.input.push();
         }
         if ready(5) {
             self.take_terminal();
@@ -237,10 +237,8 @@ impl Supervisor {
     fn obey(&mut self, index: usize, request: Request) {
         match request {
             Request::Input(bytes) => {
-                if self.input.is_some() {
-                    self.input_waiting.extend_from_slice(&bytes);
-                    self.push_input();
-                }
+                self.clients[index].gives_input = true;
+                self.input.take(&bytes);
             }
             Request::EndInput => self.end_input(),
             Request::Resize { rows, columns } => {
@@ -263,28 +261,11 @@ impl Supervisor {
         }
     }
 
-    /// Ends the process's input, if that is wished; what it did not take yet is lost only if it never takes it.
+    /// Ends the process's input, if that is wished.
     fn end_input(&mut self) {
         if self.plan.stdin == Stdin::Once && !self.plan.tty {
-            self.push_input();
-            self.input = None;
-            self.input_waiting = Vec::new();
+            self.input.end();
         }
-    }
-
-    fn push_input(&mut self) {
-        while let Some(file) = self.input.as_mut().filter(|_| !self.input_waiting.is_empty()) {
-            match file.write(&self.input_waiting) {
-                Ok(count) => drop(self.input_waiting.drain(..count)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.input = None;
-                    self.input_waiting = Vec::new();
-                }
-            }
-        }
-        self.input_waiting.shrink_to(256);
     }
 
     fn accept(&mut self) {
@@ -309,7 +290,9 @@ impl Supervisor {
             if let Some((rows, columns)) = self.size {
                 sys::resize(&terminal, rows, columns);
             }
-            self.input = terminal.try_clone().ok();
+            if let Ok(keyboard) = terminal.try_clone() {
+                self.input.open(keyboard);
+            }
             self.output[0] = Some(terminal);
         }
     }

@@ -213,10 +213,10 @@ impl Drop for Host {
 }
 
 /// The programs in `busybox:test`.
-const APPLETS: [&str; 28] = [
+const APPLETS: [&str; 29] = [
     "sh", "sleep", "echo", "cat", "ls", "id", "hostname", "true", "false", "httpd", "wget", "nslookup",
     "mount", "ps", "touch", "test", "dd", "env", "kill", "head", "grep", "stty", "ln", "mkdir", "rm", "tr",
-    "sed", "tty",
+    "sed", "tty", "wc",
 ];
 
 /// A program that was built beside the daemon.

@@ -1,7 +1,11 @@
 //! Terminals and signals, through both command lines.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::host::{Host, sibling};
 use crate::pty::Terminal;
@@ -194,6 +198,55 @@ fn signals_reach_the_container() {
             assert_eq!(attached.end(), Some(code), "{program} attach {signal}");
             host.docker(&["rm", "one"]);
         }
+    }
+}
+
+/// A command with a pipe to its input.
+fn fed(host: &Host, program: &str, words: &[&str]) -> (Child, ChildStdin) {
+    let mut command = host.command(program);
+    let mut child =
+        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
+    let input = child.stdin.take().expect("a pipe");
+    (child, input)
+}
+
+#[test]
+#[ignore = "needs root"]
+fn all_input_is_read_however_slowly() {
+    let host = with_shell();
+    let bytes = vec![b'x'; 1_000_000];
+    for program in programs() {
+        for begin in [&["run", "--rm", "-i", "busybox:test"][..], &["exec", "-i", "one"]] {
+            let line = ["sh", "-c", "sleep 0.5; wc -c"];
+            let (child, mut input) = fed(&host, &program, &[begin, &line].concat());
+            input.write_all(&bytes).expect("it reads");
+            drop(input);
+            let output = child.wait_with_output().expect("it ends");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "1000000\n", "{program} {begin:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn who_never_reads_its_input_can_be_stopped() {
+    let host = Host::start();
+    host.load_busybox();
+    for program in programs() {
+        let words = ["run", "--rm", "-i", "--name", "deaf", "busybox:test", "sh", "-c", "exec sleep 1000"];
+        let (mut child, input) = fed(&host, &program, &words);
+        // Far more than all pipes on the way hold.
+        let give = std::thread::spawn(move || { &input }.write_all(&[b'x'; 8_000_000]));
+        host.until("its pipe is full", || {
+            let told = host.try_docker(&["inspect", "--format", "{{.State.Pid}}", "deaf"]).stdout;
+            let pid = String::from_utf8(told).expect("numbers are text");
+            let pipe = File::options().write(true).open(format!("/proc/{}/fd/0", pid.trim())).ok()?;
+            let mut room = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+            (poll(&mut room, PollTimeout::ZERO) == Ok(0)).then_some(())
+        });
+        host.docker(&["kill", "deaf"]);
+        assert_eq!(child.wait().expect("it ends").code(), Some(137), "{program}");
+        assert!(give.join().expect("no panic").is_err(), "{program}: not all was taken");
     }
 }
 
