@@ -218,9 +218,14 @@ impl<'a> Played<'a> {
             let words = ["ps", "-q", "--filter", "health=starting"];
             host.docker(&words).ok()?.is_empty().then_some(())
         })?;
+        // While its health is looked at there is another one, which has not ended.
+        let exec = until("the story's process is alone", || {
+            let told = host.docker(&["inspect", "--format", "{{join .ExecIDs \" \"}}", "mine"]).ok()?;
+            Some(told.trim().to_owned()).filter(|ids| !ids.is_empty() && !ids.contains(' '))
+        })?;
         let ids = [
             ("TASK", first(&["service", "ps", "-q", "--no-trunc", "web"])?),
-            ("EXEC", first(&["inspect", "--format", "{{index .ExecIDs 0}}", "mine"])?),
+            ("EXEC", exec),
             ("CONTAINER", first(&["ps", "-q", "--filter", "name=web"])?),
         ];
         self.words.extend(ids);
