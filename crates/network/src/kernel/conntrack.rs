@@ -3,8 +3,8 @@
 //! In: the address of somebody who has gone. Out: the kernel knows no flow to it any more, so that the next packet
 //! of such a flow is judged anew. It changes no rule.
 //!
-//! Only new kernels can be told to forget what a filter finds (Debian 12's cannot), so the flows are asked for and
-//! forgotten one by one.
+//! Only new kernels can be told to forget what a filter finds. Others (Debian 12's) refuse; then the flows are asked for
+//! and forgotten one by one, which takes longer.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -14,6 +14,15 @@ use super::netlink::Netlink;
 
 /// Forgets all flows that a given address answers.
 pub(crate) fn forget(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<()> {
+    let mut batch = Batch::default();
+    answered(batch.begin(DELETE, libc::NLM_F_ACK as u16), address);
+    match netfilter.perform(batch) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => forget_each(netfilter, address),
+        done => done,
+    }
+}
+
+fn forget_each(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<()> {
     for flow in answered_by(netfilter, address)? {
         match netfilter.perform(deletion(&flow)) {
             // It has ended by itself meanwhile.
@@ -24,13 +33,9 @@ pub(crate) fn forget(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<(
     Ok(())
 }
 
-/// A flow as the kernel tells of it: the attributes that name it.
-type Flow = Vec<(u16, Vec<u8>)>;
-
-fn answered_by(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<Vec<Flow>> {
-    let mut question = Batch::default();
-    question
-        .begin(GET, libc::NLM_F_DUMP as u16)
+/// Says which flows are meant: those that the address answers.
+fn answered(message: &mut Batch, address: Ipv4Addr) {
+    message
         .header(&HEADER)
         .nest(CTA_TUPLE_REPLY, |tuple| {
             tuple.nest(CTA_TUPLE_IP, |ip| {
@@ -40,6 +45,14 @@ fn answered_by(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<Vec<Flo
         .nest(CTA_FILTER, |filter| {
             filter.number(CTA_FILTER_ORIG_FLAGS, 0).number(CTA_FILTER_REPLY_FLAGS, CTA_FILTER_F_IP_SRC);
         });
+}
+
+/// A flow as the kernel tells of it: the attributes that name it.
+type Flow = Vec<(u16, Vec<u8>)>;
+
+fn answered_by(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<Vec<Flow>> {
+    let mut question = Batch::default();
+    answered(question.begin(GET, libc::NLM_F_DUMP as u16), address);
     let mut found = Vec::new();
     netfilter.ask(question, |_, body| {
         let told = body.get(HEADER.len()..).unwrap_or_default();
