@@ -28,12 +28,12 @@ test: ## run every check and every test (root tests too, if you are root)
 	cargo xtask test
 
 # What asks most of the kernel; `make test` tests it with the machine's own.
-KERNEL_TESTS := cargo test --release --locked --offline -p skep-runtime -p skep-network -p skep-skepd
+KERNEL_TESTS := cargo test --release --locked -p skep-runtime -p skep-network -p skep-skepd
 test-vm: build ## run the tests of containers on Debian's kernel, with control groups v2 alone, then v1 alone (an hour)
 	@scripts/install-needs vm
 	$(KERNEL_TESTS) --no-run
-	scripts/vm v2 '$(KERNEL_TESTS) -- --ignored --test-threads=1'
-	scripts/vm v1 '$(KERNEL_TESTS) -- --ignored --test-threads=1'
+	scripts/vm v2 'CARGO_NET_OFFLINE=true $(KERNEL_TESTS) -- --ignored --test-threads=1'
+	scripts/vm v1 'CARGO_NET_OFFLINE=true $(KERNEL_TESTS) -- --ignored --test-threads=1'
 
 bench: build ## measure skepd beside a real dockerd and print the ratios
 	@scripts/install-needs bench

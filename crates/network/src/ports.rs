@@ -41,10 +41,9 @@ impl Ports {
         if self.held.keys().any(|other| other.overlaps(&door)) {
             return Err(PortTaken(door));
         }
-        let socket = hold(door, Neighbour::Nobody).or_else(|error| match self.given_back.contains(&door) {
-            true => hold(door, Neighbour::OurLast),
-            false => Err(error),
-        });
+        let was_ours = || self.given_back.iter().any(|last| last.overlaps(&door));
+        let socket = hold(door, Neighbour::Nobody)
+            .or_else(|error| if was_ours() { hold(door, Neighbour::OurLast) } else { Err(error) });
         self.held.insert(door, socket.map_err(|_| PortTaken(door))?);
         Ok(())
     }
@@ -181,6 +180,9 @@ mod tests {
             let held = ports.held[&door_of(&chosen[0])].as_ref().unwrap();
             let copy_of_a_child = held.try_clone().unwrap();
             ports.release_all(&chosen);
+            let wider = [HostPort { host_ip: Ipv4Addr::UNSPECIFIED, ..chosen[0] }];
+            ports.reserve_all(&wider).unwrap();
+            ports.release_all(&wider);
             ports.reserve_all(&chosen).unwrap();
             let address = (Ipv4Addr::LOCALHOST, chosen[0].host_port);
             match protocol {

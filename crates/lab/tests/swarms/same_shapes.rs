@@ -218,7 +218,7 @@ impl<'a> Played<'a> {
             let words = ["ps", "-q", "--filter", "health=starting"];
             host.docker(&words).ok()?.is_empty().then_some(())
         })?;
-        // While its health is looked at there is another one, which has not ended.
+        // The story's runs on; one that looks at the health is there too for a moment, and has ended when it is looked at.
         let exec = until("the story's process is alone", || {
             let told = host.docker(&["inspect", "--format", "{{join .ExecIDs \" \"}}", "mine"]).ok()?;
             Some(told.trim().to_owned()).filter(|ids| !ids.is_empty() && !ids.contains(' '))

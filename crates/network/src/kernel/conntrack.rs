@@ -15,7 +15,7 @@ use super::netlink::Netlink;
 /// Forgets all flows that a given address answers.
 pub(crate) fn forget(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<()> {
     let mut batch = Batch::default();
-    answered(batch.begin(DELETE, libc::NLM_F_ACK as u16), address);
+    select(batch.begin(DELETE, libc::NLM_F_ACK as u16), address);
     match netfilter.perform(batch) {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => forget_each(netfilter, address),
         done => done,
@@ -23,7 +23,7 @@ pub(crate) fn forget(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<(
 }
 
 fn forget_each(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<()> {
-    for flow in answered_by(netfilter, address)? {
+    for flow in flows_to(netfilter, address)? {
         match netfilter.perform(deletion(&flow)) {
             // It has ended by itself meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -34,7 +34,7 @@ fn forget_each(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<()> {
 }
 
 /// Says which flows are meant: those that the address answers.
-fn answered(message: &mut Batch, address: Ipv4Addr) {
+fn select(message: &mut Batch, address: Ipv4Addr) {
     message
         .header(&HEADER)
         .nest(CTA_TUPLE_REPLY, |tuple| {
@@ -50,9 +50,9 @@ fn answered(message: &mut Batch, address: Ipv4Addr) {
 /// A flow as the kernel tells of it: the attributes that name it.
 type Flow = Vec<(u16, Vec<u8>)>;
 
-fn answered_by(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<Vec<Flow>> {
+fn flows_to(netfilter: &mut Netlink, address: Ipv4Addr) -> io::Result<Vec<Flow>> {
     let mut question = Batch::default();
-    answered(question.begin(GET, libc::NLM_F_DUMP as u16), address);
+    select(question.begin(GET, libc::NLM_F_DUMP as u16), address);
     let mut found = Vec::new();
     netfilter.ask(question, |_, body| {
         let told = body.get(HEADER.len()..).unwrap_or_default();
